@@ -1,0 +1,212 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "engine/assert.h"
+
+namespace rollcall::engine {
+
+Engine::Engine(Registry& registry, const EngineOptions& options, RandomSource& random,
+               ChangeSink* changes)
+    : registry_(registry),
+      options_(options),
+      changes_(changes),
+      writer_(options.success_code),
+      generator_(random),
+      sweep_from_(options.index) {
+  ROLLCALL_ASSERT(options.index < options.count);
+  ROLLCALL_ASSERT(options.answer_peers_max >= 1);
+  ROLLCALL_ASSERT(options.answer_peers_max <= limits::kAnswerPeersMax);
+  ROLLCALL_ASSERT(options.idle_timeout > Duration::zero());
+}
+
+SessionId Engine::open(const HostAddress& host, Time time) {
+  ++counters_.sessions_opened;
+  return sessions_.add(host, time.now);
+}
+
+void Engine::close(SessionId session) {
+  close_session(session);
+  sessions_.remove(session);
+}
+
+std::size_t Engine::receive(SessionId id, std::span<const std::byte> bytes, Time time,
+                            OutputBuffer& out) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  Session& session = sessions_[id];
+  sessions_.touch(id, time.now);
+  std::size_t consumed = 0;
+  while (session.is_open() && consumed < text.size() && out.size() <= limits::kOutputHighMark) {
+    const std::string_view rest = text.substr(consumed);
+    const std::size_t start = consumed;
+    consumed = start + session.parse(rest, time.now, batch_);
+    if (batch_.size > 0) consumed = start + answer_batch(session, time, out);
+  }
+  if (!session.is_open()) {
+    close_session(id);
+    return text.size();
+  }
+  schedule(id);
+  return consumed;
+}
+
+std::size_t Engine::answer_batch(Session& session, Time time, OutputBuffer& out) {
+  std::size_t answered = 0;
+  do {
+    const Run run = execute_run(session.host(), answered, time);
+    const Operation* operation = operations_.data();
+    while (answered < run.end) {
+      const Message& message = batch_.messages[answered++];
+      const bool is_valid = message.outcome == Outcome::kSuccess;
+      answer(session, message, is_valid ? operation++ : nullptr, time, out);
+      if (run.is_query && out.size() > limits::kOutputHighMark) break;
+    }
+  } while (answered < batch_.size && out.size() <= limits::kOutputHighMark);
+  return batch_.ends[answered - 1];
+}
+
+Engine::Run Engine::execute_run(const HostAddress& host, std::size_t first, Time time) {
+  Run run{first, false};
+  std::size_t operations = 0;
+  for (; run.end < batch_.size; ++run.end) {
+    const Message& message = batch_.messages[run.end];
+    if (message.outcome != Outcome::kSuccess) continue;
+    const bool is_query = message.request.method == Method::kPQuery;
+    if (operations > 0 && is_query != run.is_query) break;
+    run.is_query = is_query;
+    operations_[operations++].request = &message.request;
+  }
+  registry_.execute(std::span(operations_.data(), operations), host, options_.open_query, time,
+                    changes_);
+  return run;
+}
+
+void Engine::answer(Session& session, const Message& message, const Operation* operation, Time time,
+                    OutputBuffer& out) {
+  ServerResponse response;
+  response.framing = message.framing;
+  response.outcome = operation == nullptr ? message.outcome : operation->outcome;
+  ++counters_.answers[static_cast<std::size_t>(response.outcome)];
+  if (operation != nullptr) ++counters_.requests[static_cast<std::size_t>(message.request.method)];
+
+  const bool is_done = response.outcome == Outcome::kSuccess;
+  if (is_done && message.request.method == Method::kPQuery) {
+    write_list(response, message.request, time.now, out);
+  } else {
+    if (is_done && message.request.cookie_header == CookieHeader::kNew) {
+      response.cookie = operation->issued;
+    }
+    writer_.write(response, out);
+  }
+  session.answered(message);
+}
+
+void Engine::write_list(ServerResponse& response, const Request& request, Instant now,
+                        OutputBuffer& out) {
+  std::size_t peers_max = options_.answer_peers_max;
+  if (request.limit != 0) {
+    peers_max = request.limit;
+    response.total = registry_.active();
+  }
+  writer_.write_list(response, out, [&](OutputBuffer& list) {
+    registry_.append_listing(peers_max, generator_, now, list);
+  });
+}
+
+void Engine::quiet(SessionId id, Time time, OutputBuffer& out) {
+  Session& session = sessions_[id];
+  if (session.quiet(batch_.messages[0])) answer_first(session, time, out);
+  schedule(id);
+}
+
+bool Engine::awaits_quiet(SessionId session) const { return sessions_[session].awaits_quiet(); }
+
+void Engine::end_of_stream(SessionId id, Time time, OutputBuffer& out) {
+  Session& session = sessions_[id];
+  if (session.is_open() && session.end_of_stream(batch_.messages[0])) {
+    answer_first(session, time, out);
+  }
+  close_session(id);
+}
+
+bool Engine::is_open(SessionId session) const { return sessions_[session].is_open(); }
+
+std::optional<SessionId> Engine::due(Instant now) const {
+  if (deadlines_.earliest() <= now) return static_cast<SessionId>(deadlines_.front());
+  const auto idle = sessions_.longest_idle();
+  if (idle.has_value() && idle_deadline(*idle) <= now) return idle;
+  return std::nullopt;
+}
+
+void Engine::time_out(SessionId id, Time time, OutputBuffer& out) {
+  Session& session = sessions_[id];
+  if (session.deadline() <= time.now) {
+    session.time_out(batch_.messages[0]);
+    answer_first(session, time, out);
+  } else if (session.is_open() && idle_deadline(id) <= time.now) {
+    ++counters_.sessions_idle_closed;
+    session.close();
+  }
+  session.is_open() ? schedule(id) : close_session(id);
+}
+
+void Engine::answer_first(Session& session, Time time, OutputBuffer& out) {
+  batch_.size = 1;
+  answer_batch(session, time, out);
+}
+
+Instant Engine::idle_deadline(SessionId id) const {
+  return sessions_.last_active(id) + options_.idle_timeout;
+}
+
+void Engine::close_session(SessionId id) {
+  sessions_[id].close();
+  sessions_.retire(id);
+  deadlines_.clear(static_cast<std::uint32_t>(id));
+}
+
+void Engine::schedule(SessionId id) {
+  const Instant deadline = sessions_[id].deadline();
+  if (deadline == kNever) {
+    deadlines_.clear(static_cast<std::uint32_t>(id));
+  } else {
+    deadlines_.set(static_cast<std::uint32_t>(id), deadline);
+  }
+}
+
+void Engine::tick(Time time) {
+  // Shards take turns, so that one with much to do keeps none of the others waiting for long.
+  for (std::size_t turn = options_.index; turn < registry_.shards(); turn += options_.count) {
+    const std::size_t shard = sweep_from_;
+    sweep_from_ += options_.count;
+    if (sweep_from_ >= registry_.shards()) sweep_from_ = options_.index;
+    if (registry_.sweep(shard, time.now)) {
+      next_sweep_ = time.now;
+      return;
+    }
+  }
+  next_sweep_ = time.now + limits::kWheelSlot;
+}
+
+Instant Engine::next_deadline() const {
+  Instant next = std::min(next_sweep_, deadlines_.earliest());
+  const auto idle = sessions_.longest_idle();
+  if (idle.has_value()) next = std::min(next, idle_deadline(*idle));
+  return next;
+}
+
+std::optional<SessionId> Engine::longest_idle() const { return sessions_.longest_idle(); }
+
+Instant Engine::longest_idle_since() const {
+  const auto idle = sessions_.longest_idle();
+  ROLLCALL_ASSERT(idle.has_value());
+  return sessions_.last_active(*idle);
+}
+
+void Engine::check_invariants() const {
+  sessions_.check_invariants();
+  deadlines_.check_invariants();
+}
+
+}  // namespace rollcall::engine

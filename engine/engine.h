@@ -1,0 +1,148 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "engine/change.h"
+#include "engine/deadline_queue.h"
+#include "engine/host_address.h"
+#include "engine/limits.h"
+#include "engine/outcome.h"
+#include "engine/output_buffer.h"
+#include "engine/random.h"
+#include "engine/registry/registry.h"
+#include "engine/session_table.h"
+#include "engine/time.h"
+#include "engine/wire/text_response.h"
+
+namespace rollcall::engine {
+
+struct EngineOptions {
+  // 20, or 200 for clients that insist on it.
+  std::uint16_t success_code = 20;
+  // Anyone may ask for the list, with any valid nick.
+  bool open_query = false;
+  // Peers in an answer to a PQuery without Limit: 1 to limits::kAnswerPeersMax.
+  std::size_t answer_peers_max = limits::kDefaultAnswerPeersMax;
+  // A connection on which nothing came for this long is closed.
+  Duration idle_timeout = limits::kDefaultTtl;
+  // This engine sweeps the registry's shards `index`, `index + count`, and so on: where several
+  // engines share one registry, each has its own index.
+  unsigned index = 0;
+  unsigned count = 1;
+};
+
+// What an engine did since it was made.
+struct EngineCounters {
+  std::array<std::uint64_t, kOutcomes> answers{};  // by outcome
+  std::array<std::uint64_t, 4> requests{};         // well-formed ones, by method
+  std::uint64_t sessions_opened = 0;
+  std::uint64_t sessions_idle_closed = 0;
+};
+
+// The protocol engine: bytes in, answers out. It knows no I/O. A transport opens a session for each
+// connection and tells the engine what happened on it; each of these calls appends the answers that
+// are ready to `out`, in the order of the requests. `out` is the output that waits on that
+// connection: empty, or what could not be sent yet.
+//
+//   open ─► receive, quiet, end_of_stream, time_out … ─► is_open() false ─► flush, then close
+//                                                   └──► connection lost ──────────► close
+//
+// Time is handed in and may not go back. One engine belongs to one thread; several may share a
+// registry. REQUIRES, of all calls with a session: it was opened and not yet closed.
+class Engine {
+ public:
+  // `changes` takes what the requests change; null where nobody wants to know.
+  Engine(Registry& registry, const EngineOptions& options, RandomSource& random,
+         ChangeSink* changes = nullptr);
+
+  // A connection from `host` was accepted.
+  SessionId open(const HostAddress& host, Time time);
+
+  // The connection is gone; the session's number may be given to another.
+  void close(SessionId session);
+
+  // `bytes` arrived. Consumes a prefix of them and returns its length. It stops early only while
+  // `out` holds more than limits::kOutputHighMark: the transport keeps the rest, does not read on,
+  // and presents the rest again when the output is below the mark. Nothing else is ever left over:
+  // an unfinished request is kept here, and what follows a closing answer is dropped.
+  std::size_t receive(SessionId session, std::span<const std::byte> bytes, Time time,
+                      OutputBuffer& out);
+
+  // The connection was being read, nothing came for the quiet time, and a last read found nothing.
+  // To be told once for each silence, where `awaits_quiet` says so.
+  void quiet(SessionId session, Time time, OutputBuffer& out);
+  bool awaits_quiet(SessionId session) const;
+
+  // The client shut down its sending side; every byte before that was consumed.
+  void end_of_stream(SessionId session, Time time, OutputBuffer& out);
+
+  // False once nothing more will be interpreted: the transport flushes the output, then closes.
+  bool is_open(SessionId session) const;
+
+  // The session whose timer is due at `now`, if there is one: the caller hands it to `time_out`
+  // with its output, and asks again.
+  std::optional<SessionId> due(Instant now) const;
+  void time_out(SessionId session, Time time, OutputBuffer& out);
+
+  // A bounded step of the registry's background work, to be called when `next_deadline` has come;
+  // while there is more to do, `next_deadline` stays in the past.
+  void tick(Time time);
+
+  // When `due` or `tick` will next have something to do; kNever if nothing is foreseen.
+  Instant next_deadline() const;
+
+  // The session on which nothing came for the longest time.
+  std::optional<SessionId> longest_idle() const;
+  // When its last byte came. REQUIRES: longest_idle() is not empty.
+  Instant longest_idle_since() const;
+
+  std::size_t sessions() const { return sessions_.size(); }
+  const EngineCounters& counters() const { return counters_; }
+
+  // Asserts what must always hold of the engine and its sessions. Takes time in proportion.
+  void check_invariants() const;
+
+ private:
+  // A stretch of the batch that ends before message `end`: only changes or only queries, and
+  // messages that are refused anyway. A query lists what the changes before it made.
+  struct Run {
+    std::size_t end;
+    bool is_query;
+  };
+
+  // Answers the messages of the batch until the output is over its mark; the first one always.
+  // Returns how many bytes of the text they were parsed from are consumed thereby.
+  std::size_t answer_batch(Session& session, Time time, OutputBuffer& out);
+  void answer_first(Session& session, Time time, OutputBuffer& out);
+  Run execute_run(const HostAddress& host, std::size_t first, Time time);
+  void answer(Session& session, const Message& message, const Operation* operation, Time time,
+              OutputBuffer& out);
+  void write_list(ServerResponse& response, const Request& request, Instant now, OutputBuffer& out);
+
+  Instant idle_deadline(SessionId id) const;
+  void close_session(SessionId id);
+  void schedule(SessionId id);
+
+  Registry& registry_;
+  const EngineOptions options_;
+  ChangeSink* const changes_;
+  const TextResponseWriter writer_;
+  SampleGenerator generator_;
+
+  SessionTable sessions_;
+  DeadlineQueue deadlines_;  // of unfinished requests, by session
+  Instant next_sweep_{};
+  std::size_t sweep_from_;  // the shard that the next sweep begins with
+
+  // Scratch space, so that a request in steady state allocates nothing.
+  MessageBatch batch_;
+  std::array<Operation, limits::kBatchRequestsMax> operations_;
+
+  EngineCounters counters_;
+};
+
+}  // namespace rollcall::engine

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "engine/cookie.h"
+#include "engine/host_address.h"
+#include "engine/time.h"
+
+namespace rollcall::engine {
+
+// Entries are named by number, so that everything that refers to one takes four bytes and survives
+// growth. The highest bit is free for tags.
+using EntryNumber = std::uint32_t;
+inline constexpr EntryNumber kNoEntry = 0x7FFF'FFFF;
+
+enum class EntryState : std::uint8_t { kFree, kActive, kInactive };
+
+// One registered client: one cache line, because a request about it waits for memory once.
+//
+// A nick of up to 14 bytes stands in the entry. A longer nick, or any nick of an entry that has a
+// cookie, stands in a block of its own together with the cookie.
+class alignas(64) ClientEntry {
+ public:
+  std::string_view nick() const {
+    return {external_ ? external_block() + sizeof(Cookie) : inline_, nick_bytes_};
+  }
+  bool has_cookie() const { return has_cookie_; }
+  // REQUIRES: has_cookie().
+  Cookie cookie() const;
+
+  HostAddress host;
+  // Active: the end of the lease. Inactive: when the entry became so.
+  Instant deadline;
+  // An entry that is not free is on one list: a slot of the expiry wheel, or the queue of inactive
+  // entries. A free one is on the free list.
+  EntryNumber next;
+  EntryNumber previous;
+  // Active: the entry's place in the listing.
+  std::uint32_t list_position;
+  // Seconds since the epoch: enough until 2106.
+  std::uint32_t registered_at;
+  // Bit d: registered or kept alive d days before `activity_day` (days since the epoch, UTC).
+  std::uint32_t activity_bits;
+  std::uint16_t activity_day;
+  std::uint16_t port;
+  EntryState state : 2;
+
+ private:
+  friend class EntryPool;
+
+  char* external_block() const;
+
+  bool external_ : 1;
+  bool has_cookie_ : 1;
+  std::uint8_t nick_bytes_;
+  char inline_[14];  // the nick, or a pointer to the block
+};
+static_assert(sizeof(ClientEntry) == 64);
+
+// Owns the entries, in chunks that never move: a new entry never costs more than one chunk.
+class EntryPool {
+ public:
+  EntryPool() = default;
+  EntryPool(const EntryPool&) = delete;
+  EntryPool& operator=(const EntryPool&) = delete;
+  ~EntryPool();
+
+  ClientEntry& operator[](EntryNumber number) {
+    return chunks_[number / kChunkEntries]->entries()[number % kChunkEntries];
+  }
+  const ClientEntry& operator[](EntryNumber number) const {
+    return chunks_[number / kChunkEntries]->entries()[number % kChunkEntries];
+  }
+
+  // A blank entry with this nick and no cookie. Its state is kFree until the caller sets it.
+  EntryNumber allocate(std::string_view nick);
+  void free(EntryNumber number);
+
+  // Replaces the cookie; null takes it away.
+  void set_cookie(ClientEntry& entry, const Cookie* cookie);
+
+  std::size_t in_use() const { return in_use_; }
+  // Every number ever given out is below this.
+  EntryNumber numbers_end() const { return numbers_end_; }
+  // Memory held, in bytes; blocks count with what the allocator adds to them.
+  std::size_t bytes() const { return chunks_.size() * sizeof(Chunk) + external_bytes_; }
+  // What `bytes` would be if every entry had a cookie: no renewal takes it higher.
+  std::size_t bytes_promised() const { return chunks_.size() * sizeof(Chunk) + promised_bytes_; }
+  // By how much `allocate` of a nick of this length would raise `bytes_promised`.
+  std::size_t growth(std::size_t nick_bytes) const;
+
+ private:
+  static constexpr std::size_t kChunkEntries = 4096;
+
+  // Uninitialised until an entry is allocated, so that a chunk is paid for page by page.
+  struct Chunk {
+    ClientEntry* entries() { return reinterpret_cast<ClientEntry*>(storage); }
+    alignas(ClientEntry) std::byte storage[kChunkEntries * sizeof(ClientEntry)];
+  };
+
+  void store_nick(ClientEntry& entry, std::string_view nick, const Cookie* cookie);
+  void drop_external(ClientEntry& entry);
+
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  EntryNumber numbers_end_ = 0;
+  EntryNumber free_ = kNoEntry;
+  std::size_t in_use_ = 0;
+  std::size_t external_bytes_ = 0;
+  std::size_t promised_bytes_ = 0;
+};
+
+}  // namespace rollcall::engine

@@ -1,0 +1,205 @@
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/assert.h"
+
+namespace rollcall::engine {
+
+// A hash table that grows one small segment at a time: extendible hashing (Fagin, Nievergelt,
+// Pippenger, Strong: "Extendible Hashing – A Fast Access Method for Dynamic Files", 1979) over
+// segments that are probed linearly.
+//
+//   hash: | directory bits …            … home bits |        32 bits, keyed
+//              │                             │
+//              ▼                             ▼
+//   directory_[0 .. 2^depth) ─► Segment: slots [ . . x x x . x . ]
+//
+// A segment that is full splits in two by its next directory bit, which costs a few microseconds;
+// nothing else is ever moved, except that the directory (a pointer a segment) doubles now and then.
+// Erasing closes the gap instead of leaving a tombstone (Knuth, TAOCP vol. 3, 6.4, algorithm R), so
+// lookups stay short however many entries came and went.
+//
+// `Slot` is a trivially copyable value with `bool is_empty() const`; a value-initialised one is
+// empty. `HashOf` is a function object that gives the 32-bit hash of an occupied slot.
+template <typename Slot, typename HashOf>
+class ExtendibleTable {
+ public:
+  static constexpr std::uint32_t kSegmentSlots = 512;
+  // Beyond seven eighths full, probes grow long.
+  static constexpr std::uint32_t kSegmentSlotsUsedMax = kSegmentSlots / 8 * 7;
+  // Directory bits and home bits must not overlap, or the slots of a deep segment would crowd.
+  static constexpr unsigned kDepthMax = 32 - std::countr_zero(kSegmentSlots);
+
+  explicit ExtendibleTable(HashOf hash_of = HashOf())
+      : hash_of_(hash_of), directory_{new_segment(0)} {}
+
+  std::size_t size() const { return size_; }
+
+  // Memory held, in bytes.
+  std::size_t bytes() const {
+    return segments_.size() * sizeof(Segment) + segments_.capacity() * sizeof(segments_[0]) +
+           directory_.capacity() * sizeof(directory_[0]);
+  }
+
+  // By how much an insert raises `bytes` at the most, unless many hashes coincide.
+  std::size_t growth() const {
+    return sizeof(Segment) + (segments_.capacity() + directory_.capacity()) * sizeof(Segment*);
+  }
+
+  // Asks the processor to load what a lookup of `hash` will read first.
+  void prefetch(std::uint32_t hash) const {
+    __builtin_prefetch(&segment_of(hash).slots[home(hash)]);
+  }
+
+  // The slot with this hash that `matches`, or null. Valid until the next insert or erase.
+  template <typename Matches>
+  Slot* find(std::uint32_t hash, Matches matches) {
+    Segment& segment = segment_of(hash);
+    for (std::uint32_t at = home(hash); !segment.slots[at].is_empty(); at = next(at)) {
+      if (matches(segment.slots[at])) return &segment.slots[at];
+    }
+    return nullptr;
+  }
+
+  // Adds a slot whose key is not in the table. Returns null, having changed nothing, where more
+  // hashes coincide in their directory bits than a segment holds; a keyed hash makes that
+  // impossible in practice, but nothing depends on it. The result is valid until the next insert
+  // or erase.
+  Slot* insert(const Slot& slot) {
+    const std::uint32_t hash = hash_of_(slot);
+    while (segment_of(hash).used == kSegmentSlotsUsedMax) {
+      if (!split(hash)) return nullptr;
+    }
+    ++size_;
+    return place(segment_of(hash), slot, hash);
+  }
+
+  // REQUIRES: `slot` came from `find` or `insert`, and nothing was inserted or erased since.
+  void erase(Slot* slot) {
+    Segment& segment = segment_of(hash_of_(*slot));
+    std::uint32_t gap = static_cast<std::uint32_t>(slot - segment.slots.data());
+    ROLLCALL_ASSERT(gap < kSegmentSlots);
+    for (std::uint32_t at = next(gap); !segment.slots[at].is_empty(); at = next(at)) {
+      // A slot may move back into the gap unless its home lies behind the gap.
+      const std::uint32_t from_home = distance(home(hash_of_(segment.slots[at])), at);
+      if (from_home >= distance(gap, at)) {
+        segment.slots[gap] = segment.slots[at];
+        gap = at;
+      }
+    }
+    segment.slots[gap] = Slot();
+    --segment.used;
+    --size_;
+  }
+
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const auto& segment : segments_) {
+      for (const Slot& slot : segment->slots) {
+        if (!slot.is_empty()) visit(slot);
+      }
+    }
+  }
+
+  // Asserts that every slot is where a lookup of its hash finds it, and that the counts agree.
+  void check_invariants() const {
+    std::size_t used_total = 0;
+    for (std::size_t i = 0; i < directory_.size(); ++i) {
+      const Segment& segment = *directory_[i];
+      ROLLCALL_ASSERT(segment.depth <= depth_);
+      ROLLCALL_ASSERT(segment.used <= kSegmentSlotsUsedMax);
+      if (i % (directory_.size() >> segment.depth) != 0) continue;  // met at its first place
+      std::uint32_t used = 0;
+      for (std::uint32_t at = 0; at < kSegmentSlots; ++at) {
+        if (segment.slots[at].is_empty()) continue;
+        ++used;
+        const std::uint32_t hash = hash_of_(segment.slots[at]);
+        ROLLCALL_ASSERT(directory_[directory_index(hash)] == &segment);
+        for (std::uint32_t probe = home(hash); probe != at; probe = next(probe)) {
+          ROLLCALL_ASSERT(!segment.slots[probe].is_empty());
+        }
+      }
+      ROLLCALL_ASSERT(used == segment.used);
+      used_total += used;
+    }
+    ROLLCALL_ASSERT(used_total == size_);
+  }
+
+ private:
+  struct Segment {
+    std::array<Slot, kSegmentSlots> slots{};
+    std::uint32_t used = 0;
+    unsigned depth = 0;  // directory bits that all its slots share
+  };
+
+  static constexpr std::uint32_t home(std::uint32_t hash) { return hash % kSegmentSlots; }
+  static constexpr std::uint32_t next(std::uint32_t at) { return (at + 1) % kSegmentSlots; }
+  static constexpr std::uint32_t distance(std::uint32_t from, std::uint32_t to) {
+    return (to - from) % kSegmentSlots;
+  }
+
+  std::size_t directory_index(std::uint32_t hash) const {
+    return static_cast<std::size_t>(std::uint64_t{hash} >> (32 - depth_));
+  }
+  Segment& segment_of(std::uint32_t hash) { return *directory_[directory_index(hash)]; }
+  const Segment& segment_of(std::uint32_t hash) const { return *directory_[directory_index(hash)]; }
+
+  Segment* new_segment(unsigned depth) {
+    segments_.push_back(std::make_unique<Segment>());
+    segments_.back()->depth = depth;
+    return segments_.back().get();
+  }
+
+  Slot* place(Segment& segment, const Slot& slot, std::uint32_t hash) {
+    std::uint32_t at = home(hash);
+    while (!segment.slots[at].is_empty()) at = next(at);
+    segment.slots[at] = slot;
+    ++segment.used;
+    return &segment.slots[at];
+  }
+
+  // Splits the segment of `hash` in two. False if it is as deep as it may be.
+  bool split(std::uint32_t hash) {
+    Segment& low = segment_of(hash);
+    if (low.depth == kDepthMax) return false;
+    if (low.depth == depth_) double_directory();
+    ++low.depth;
+    Segment& high = *new_segment(low.depth);
+
+    // The directory's run of places that pointed to `low`: its upper half now points to `high`.
+    const std::size_t run = directory_.size() >> (low.depth - 1);
+    const std::size_t first = directory_index(hash) / run * run;
+    for (std::size_t i = first + run / 2; i < first + run; ++i) directory_[i] = &high;
+
+    const std::array<Slot, kSegmentSlots> slots = low.slots;
+    low.slots.fill(Slot());
+    low.used = 0;
+    for (const Slot& slot : slots) {
+      if (slot.is_empty()) continue;
+      const std::uint32_t slot_hash = hash_of_(slot);
+      place(segment_of(slot_hash), slot, slot_hash);
+    }
+    return true;
+  }
+
+  void double_directory() {
+    std::vector<Segment*> doubled(directory_.size() * 2);
+    for (std::size_t i = 0; i < doubled.size(); ++i) doubled[i] = directory_[i / 2];
+    directory_ = std::move(doubled);
+    ++depth_;
+  }
+
+  [[no_unique_address]] HashOf hash_of_;
+  std::vector<std::unique_ptr<Segment>> segments_;
+  std::vector<Segment*> directory_;
+  unsigned depth_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace rollcall::engine

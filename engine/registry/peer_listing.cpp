@@ -1,0 +1,150 @@
+#include "engine/registry/peer_listing.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/assert.h"
+#include "engine/wire/address_text.h"
+
+namespace rollcall::engine {
+namespace {
+
+static_assert(kEndpointTextBytesMax + std::string_view("'', ").size() == limits::kPeerTextBytesMax);
+
+std::size_t write_peer(const ClientEntry& entry, char* to) {
+  to[0] = '\'';
+  const std::size_t bytes = write_endpoint({entry.host, entry.port}, to + 1);
+  std::memcpy(to + 1 + bytes, "', ", 3);
+  return bytes + 4;
+}
+
+}  // namespace
+
+PeerListing::PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t rendered_bytes_max)
+    : pool_(pool),
+      generator_(generator),
+      rendered_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))) {}
+
+void PeerListing::insert(EntryNumber number) {
+  if (size_ == order_.size() * kBlockPeers) {
+    order_.push_back(std::make_unique_for_overwrite<Block>());
+    is_current_.resize(order_.size() * kBlockPeers / kChunkPeers);
+  }
+  const std::size_t last = size_++;
+  const std::size_t place = generator_.below(size_);
+  if (place != last) put(last, at(place));
+  put(place, number);
+}
+
+void PeerListing::remove(EntryNumber number) {
+  const std::size_t place = pool_[number].list_position;
+  ROLLCALL_ASSERT(place < size_);
+  ROLLCALL_ASSERT(at(place) == number);
+  const std::size_t last = --size_;
+  invalidate(last);
+  if (place != last) put(place, at(last));
+}
+
+void PeerListing::changed(const ClientEntry& entry) { invalidate(entry.list_position); }
+
+void PeerListing::put(std::size_t position, EntryNumber number) {
+  at(position) = number;
+  pool_[number].list_position = static_cast<std::uint32_t>(position);
+  invalidate(position);
+}
+
+void PeerListing::invalidate(std::size_t position) { is_current_[position / kChunkPeers] = false; }
+
+std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t peers_max,
+                                Instant now, OutputBuffer& out) {
+  ROLLCALL_ASSERT(first <= last);
+  ROLLCALL_ASSERT(last <= size_);
+  std::size_t listed = 0;
+  while (first < last && listed < peers_max) {
+    const RenderedChunk& chunk = rendered(first / kChunkPeers, now);
+    const std::size_t from = first % kChunkPeers;
+    std::size_t to = std::min(kChunkPeers, from + (last - first));
+    first += to - from;
+    if (chunk.listed == kChunkPeers) {
+      if (to - from > peers_max - listed) to = from + (peers_max - listed);
+      listed += to - from;
+    } else {
+      std::size_t i = from;
+      for (; i < to && listed < peers_max; ++i) listed += chunk.ends[i] != chunk.ends[i + 1];
+      to = i;
+    }
+    out.append({chunk.text.data() + chunk.ends[from],
+                static_cast<std::size_t>(chunk.ends[to] - chunk.ends[from])});
+  }
+  return listed;
+}
+
+const PeerListing::RenderedChunk& PeerListing::rendered(std::size_t chunk, Instant now) {
+  std::unique_ptr<RenderedChunk>& slot = rendered_[chunk % rendered_.size()];
+  if (slot == nullptr) {
+    slot = std::make_unique_for_overwrite<RenderedChunk>();
+    ++rendered_chunks_;
+    render(*slot, chunk, now);
+  } else if (slot->chunk != chunk || !is_current_[chunk] || now >= slot->earliest_deadline) {
+    render(*slot, chunk, now);
+  }
+  return *slot;
+}
+
+void PeerListing::render(RenderedChunk& into, std::size_t chunk, Instant now) {
+  const std::size_t first = chunk * kChunkPeers;
+  const std::size_t last = std::min(size_, first + kChunkPeers);
+  for (std::size_t i = first; i < last; ++i) __builtin_prefetch(&pool_[at(i)]);
+
+  into.chunk = chunk;
+  into.earliest_deadline = kNever;
+  into.listed = 0;
+  into.ends[0] = 0;
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < kChunkPeers; ++i) {
+    if (first + i < last) {
+      const ClientEntry& entry = pool_[at(first + i)];
+      if (entry.deadline > now) {
+        end += write_peer(entry, into.text.data() + end);
+        into.earliest_deadline = std::min(into.earliest_deadline, entry.deadline);
+        ++into.listed;
+      }
+    }
+    into.ends[i + 1] = static_cast<std::uint16_t>(end);
+  }
+  is_current_[chunk] = true;
+}
+
+std::size_t PeerListing::order_bytes() const {
+  return order_.size() * (sizeof(Block) + sizeof(order_[0])) + is_current_.capacity() / 8;
+}
+
+std::size_t PeerListing::rendered_bytes() const {
+  return rendered_chunks_ * sizeof(RenderedChunk) + rendered_.size() * sizeof(rendered_[0]);
+}
+
+void PeerListing::check_invariants() const {
+  for (std::size_t position = 0; position < size_; ++position) {
+    const ClientEntry& entry = pool_[at(position)];
+    ROLLCALL_ASSERT(entry.state == EntryState::kActive);
+    ROLLCALL_ASSERT(entry.list_position == position);
+  }
+  for (const auto& slot : rendered_) {
+    if (slot == nullptr || slot->chunk * kChunkPeers >= size_ || !is_current_[slot->chunk])
+      continue;
+    for (std::size_t i = 0; i < kChunkPeers; ++i) {
+      const std::size_t position = slot->chunk * kChunkPeers + i;
+      if (position >= size_ || slot->ends[i] == slot->ends[i + 1]) continue;
+      const ClientEntry& entry = pool_[at(position)];
+      ROLLCALL_ASSERT(entry.deadline >= slot->earliest_deadline);
+      std::array<char, limits::kPeerTextBytesMax> text;
+      const std::size_t bytes = write_peer(entry, text.data());
+      ROLLCALL_ASSERT(
+          std::string_view(text.data(), bytes) ==
+          std::string_view(slot->text.data() + slot->ends[i],
+                           static_cast<std::size_t>(slot->ends[i + 1] - slot->ends[i])));
+    }
+  }
+}
+
+}  // namespace rollcall::engine

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/limits.h"
+#include "engine/output_buffer.h"
+#include "engine/random.h"
+#include "engine/registry/client_entry.h"
+#include "engine/time.h"
+
+namespace rollcall::engine {
+
+// The active entries in random order, ready to be written out.
+//
+//   positions   0 1 2 3 …                                   size_
+//   order_    [ e e e e e e e e | e e e e e e e e | e e e   ]      entry numbers
+//   rendered_   'addr', 'addr',…  (not rendered)    …               text, a chunk at a time
+//
+// The order is a uniformly random one at any time: an insertion swaps with a random place (Fisher
+// and Yates' shuffle, done as it grows), a removal moves the last entry into the gap. So any run of
+// positions is a fair sample.
+//
+// A list is mostly a copy of ready text. Each rendered chunk knows a lower bound of the deadlines
+// in it; once that has come the chunk is rendered again without those whose deadline has passed, so
+// nobody is listed who has expired, swept or not. A renewal only raises deadlines and leaves the
+// text alone.
+class PeerListing {
+ public:
+  // `rendered_bytes_max` bounds the memory of rendered text.
+  PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t rendered_bytes_max);
+
+  std::size_t size() const { return size_; }
+
+  // Adds an entry and sets its `list_position`. REQUIRES: it is not in the listing.
+  void insert(EntryNumber number);
+  // REQUIRES: the entry is in the listing.
+  void remove(EntryNumber number);
+  // The entry has another host or port than before.
+  void changed(const ClientEntry& entry);
+
+  // Appends `'10.0.0.7:9999', ` for each entry at the positions from `first` on, before `last`,
+  // whose deadline is after `now`, `peers_max` of them at most. Returns how many. REQUIRES: first
+  // <= last <= size().
+  std::size_t append(std::size_t first, std::size_t last, std::size_t peers_max, Instant now,
+                     OutputBuffer& out);
+
+  // Memory held, in bytes; without and with rendered text.
+  std::size_t order_bytes() const;
+  std::size_t rendered_bytes() const;
+
+  void check_invariants() const;
+
+ private:
+  static constexpr std::size_t kChunkPeers = 32;
+  static constexpr std::size_t kBlockPeers = 16384;
+
+  struct RenderedChunk {
+    std::size_t chunk;
+    Instant earliest_deadline;
+    std::size_t listed;
+    // Position i of the chunk is text[ends[i], ends[i + 1]), empty where the entry has expired.
+    std::array<std::uint16_t, kChunkPeers + 1> ends;
+    std::array<char, kChunkPeers * limits::kPeerTextBytesMax> text;
+  };
+  using Block = std::array<EntryNumber, kBlockPeers>;
+
+  EntryNumber& at(std::size_t position) {
+    return (*order_[position / kBlockPeers])[position % kBlockPeers];
+  }
+  EntryNumber at(std::size_t position) const {
+    return (*order_[position / kBlockPeers])[position % kBlockPeers];
+  }
+  void put(std::size_t position, EntryNumber number);
+  void invalidate(std::size_t position);
+  const RenderedChunk& rendered(std::size_t chunk, Instant now);
+  void render(RenderedChunk& into, std::size_t chunk, Instant now);
+
+  EntryPool& pool_;
+  SampleGenerator generator_;
+  std::vector<std::unique_ptr<Block>> order_;
+  std::size_t size_ = 0;
+  // Whether a chunk's text, if it is in the cache, is that of its entries. A bit each, so that a
+  // change costs no wait for memory.
+  std::vector<bool> is_current_;
+  // The cache: chunk c may be in slot c % size.
+  std::vector<std::unique_ptr<RenderedChunk>> rendered_;
+  std::size_t rendered_chunks_ = 0;
+};
+
+}  // namespace rollcall::engine

@@ -1,0 +1,183 @@
+#include "engine/registry/registry.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/assert.h"
+
+namespace rollcall::engine {
+namespace {
+
+HashKey draw_key(RandomSource& random) {
+  std::array<std::byte, sizeof(HashKey)> bytes;
+  random.fill(bytes);
+  return std::bit_cast<HashKey>(bytes);
+}
+
+}  // namespace
+
+Registry::Registry(const RegistryOptions& options, RandomSource& random)
+    : nick_key_(draw_key(random)),
+      admission_{options.ttl, options.peers_max, options.peers_per_host_max,
+                 HostCounts(draw_key(random), options.shards)} {
+  ROLLCALL_ASSERT(std::has_single_bit(options.shards));
+  ROLLCALL_ASSERT(options.shards <= limits::kShardsMax);
+  ROLLCALL_ASSERT(options.ttl >= limits::kTtlMin);
+  ROLLCALL_ASSERT(options.ttl <= limits::kTtlMax);
+  ROLLCALL_ASSERT(options.peers_max <= limits::kPeersMax);
+  for (std::size_t i = 0; i < options.shards; ++i) {
+    ShardOptions shard;
+    shard.number = static_cast<std::uint32_t>(i);
+    shard.inactive_max = (options.inactive_max + options.shards - 1) / options.shards;
+    shard.bytes_max = options.bytes_max / options.shards;
+    shard.rendered_bytes_max = limits::kRenderedBytesMax / options.shards;
+    shards_.push_back(std::make_unique<LockedShard>(shard, admission_, nick_key_, random));
+  }
+}
+
+void Registry::execute(std::span<Operation> batch, const HostAddress& host, bool open_query,
+                       Time time, ChangeSink* changes) {
+  ROLLCALL_ASSERT(batch.size() <= limits::kBatchRequestsMax);
+  for (Operation& operation : batch) {
+    operation.hash = siphash13(nick_key_, operation.request->nick);
+  }
+  const Requester requester{host, admission_.hosts.host(host), open_query, time, changes};
+  if (shards_.size() == 1) {
+    std::array<Operation*, limits::kBatchRequestsMax> operations;
+    std::ranges::transform(batch, operations.begin(), [](Operation& o) { return &o; });
+    execute_in_shard(0, std::span(operations.data(), batch.size()), requester);
+  } else if (batch.size() == 1 || is_near_a_limit(batch.size(), requester.host)) {
+    execute_in_order(batch, requester);
+  } else {
+    execute_by_shard(batch, requester);
+  }
+}
+
+bool Registry::is_near_a_limit(std::size_t operations, const HostCounts::Host& host) const {
+  return active() + operations > admission_.peers_max ||
+         admission_.hosts.count(host) + operations > admission_.peers_per_host_max;
+}
+
+void Registry::execute_in_order(std::span<Operation> batch, const Requester& requester) {
+  for (Operation& operation : batch) {
+    Operation* const one[] = {&operation};
+    execute_in_shard(shard_of(operation), one, requester);
+  }
+}
+
+// Operations on different shards do not touch each other's entries, so a shard's may be done
+// together: one lock, and their waits for memory overlap. Those of one nick stay in order.
+void Registry::execute_by_shard(std::span<Operation> batch, const Requester& requester) {
+  std::array<Operation*, limits::kBatchRequestsMax> group;
+  static_assert(limits::kBatchRequestsMax <= 64);
+  std::uint64_t done = 0;
+  for (std::size_t first = 0; first < batch.size(); ++first) {
+    if ((done >> first & 1) != 0) continue;
+    const std::size_t shard = shard_of(batch[first]);
+    std::size_t size = 0;
+    for (std::size_t i = first; i < batch.size(); ++i) {
+      if (shard_of(batch[i]) != shard) continue;
+      group[size++] = &batch[i];
+      done |= std::uint64_t{1} << i;
+    }
+    execute_in_shard(shard, std::span(group.data(), size), requester);
+  }
+}
+
+void Registry::execute_in_shard(std::size_t shard, std::span<Operation* const> batch,
+                                const Requester& requester) {
+  LockedShard& locked = *shards_[shard];
+  const std::lock_guard lock(locked.mutex);
+  // With one shard its lock guards the host counts as well.
+  if (shards_.size() == 1) admission_.hosts.prefetch(requester.host);
+  if (batch.size() > 1) locked.shard.look_ahead(batch);
+  for (Operation* operation : batch) locked.shard.execute(*operation, requester);
+}
+
+std::size_t Registry::append_listing(std::size_t peers_max, SampleGenerator& generator, Instant now,
+                                     OutputBuffer& out) {
+  std::array<std::size_t, limits::kShardsMax> sizes;
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < shards_.size(); ++i) total += sizes[i] = shards_[i]->shard.listed();
+  if (peers_max >= total) return append_run({0, 0, false}, peers_max, now, out);
+
+  // All positions of all shards form a circle; the sample is the run that begins at a random one.
+  Run run{0, generator.below(total), false};
+  while (run.first >= sizes[run.shard]) run.first -= sizes[run.shard++];
+  run.closes = peers_max + sizes[run.shard] > total;
+  const std::size_t before = out.size();
+  const std::size_t listed = append_run(run, peers_max, now, out);
+  if (listed == peers_max || run.closes) return listed;
+
+  // So many have expired and are not swept that the whole circle is needed.
+  out.drop_back(out.size() - before);
+  run.closes = true;
+  return append_run(run, peers_max, now, out);
+}
+
+std::size_t Registry::append_run(const Run& run, std::size_t peers_max, Instant now,
+                                 OutputBuffer& out) {
+  // A run that comes back to the shard it began in must not meet an entry there that was moved in
+  // between, so it holds all locks, taken in the order of the shards.
+  if (run.closes) {
+    for (const auto& locked : shards_) locked->mutex.lock();
+  }
+  const std::size_t pieces = shards_.size() + (run.closes ? 1 : 0);
+  std::size_t listed = 0;
+  for (std::size_t piece = 0; piece < pieces && listed < peers_max; ++piece) {
+    LockedShard& locked = *shards_[(run.shard + piece) % shards_.size()];
+    std::unique_lock lock(locked.mutex, std::defer_lock);
+    if (!run.closes) lock.lock();
+    const std::size_t size = locked.shard.listed();
+    const std::size_t turn = std::min(run.first, size);
+    const std::size_t first = piece == 0 ? turn : 0;
+    const std::size_t last = piece == shards_.size() ? turn : size;
+    listed += locked.shard.append_listing(first, last, peers_max - listed, now, out);
+  }
+  if (run.closes) {
+    for (const auto& locked : shards_) locked->mutex.unlock();
+  }
+  return listed;
+}
+
+bool Registry::sweep(std::size_t shard, Instant now) {
+  LockedShard& locked = *shards_[shard];
+  const std::lock_guard lock(locked.mutex);
+  return locked.shard.sweep(now);
+}
+
+RegistryCounters Registry::counters() const {
+  RegistryCounters sum;
+  for (const auto& locked : shards_) {
+    const std::lock_guard lock(locked->mutex);
+    const RegistryCounters counters = locked->shard.counters();
+    sum.active += counters.active;
+    sum.inactive += counters.inactive;
+    sum.registered += counters.registered;
+    sum.renewed += counters.renewed;
+    sum.left += counters.left;
+    sum.expired += counters.expired;
+    sum.forgotten += counters.forgotten;
+    sum.bytes += counters.bytes;
+    for (std::size_t i = 0; i < sum.expiry_lag.size(); ++i) {
+      sum.expiry_lag[i] += counters.expiry_lag[i];
+    }
+  }
+  sum.bytes += admission_.hosts.bytes();
+  return sum;
+}
+
+void Registry::check_invariants() const {
+  std::size_t listed = 0;
+  for (const auto& locked : shards_) {
+    const std::lock_guard lock(locked->mutex);
+    locked->shard.check_invariants();
+    listed += locked->shard.listed();
+  }
+  admission_.hosts.check_invariants();
+  ROLLCALL_ASSERT(listed == active());
+  ROLLCALL_ASSERT(listed == admission_.hosts.total());
+  ROLLCALL_ASSERT(listed <= admission_.peers_max);
+}
+
+}  // namespace rollcall::engine

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "engine/limits.h"
+#include "engine/output_buffer.h"
+#include "engine/random.h"
+#include "engine/registry/shard.h"
+#include "engine/time.h"
+
+namespace rollcall::engine {
+
+struct RegistryOptions {
+  Duration ttl = limits::kDefaultTtl;
+  std::size_t peers_max = limits::kDefaultPeersMax;
+  std::size_t peers_per_host_max = limits::kDefaultPeersPerHostMax;
+  // Inactive entries that are remembered; each shard remembers its share.
+  std::size_t inactive_max = limits::kDefaultInactiveMax;
+  // All memory but the rendered listings, which take limits::kRenderedBytesMax at the most.
+  std::size_t bytes_max = limits::kDefaultRegistryBytesMax;
+  // A power of two. One for a single thread; a handful a thread lets several seldom meet.
+  std::size_t shards = 1;
+};
+
+// Who is here: the list of peers. Safe to use from several threads; each shard has a lock.
+class Registry {
+ public:
+  // Draws its hash keys and the seeds of its listings from `random`, and later its cookies.
+  Registry(const RegistryOptions& options, RandomSource& random);
+
+  // Decides the operations of one requester, limits::kBatchRequestsMax at most, as if in order, and
+  // sets their outcomes. An allowed PQuery changes nothing: its list is made by `append_listing`.
+  // REQUIRES: no change follows a PQuery in the batch.
+  void execute(std::span<Operation> batch, const HostAddress& host, bool open_query, Time time,
+               ChangeSink* changes);
+
+  // Appends `'10.0.0.7:9999', ` for up to `peers_max` active entries, none twice, and returns how
+  // many. Where there are more, each is equally likely; `generator` decides.
+  std::size_t append_listing(std::size_t peers_max, SampleGenerator& generator, Instant now,
+                             OutputBuffer& out);
+
+  // Active entries; may count those that expired within the last second.
+  std::size_t active() const { return admission_.active.load(std::memory_order_relaxed); }
+
+  std::size_t shards() const { return shards_.size(); }
+
+  // A bounded step of a shard's background work: expiry and forgetting. Whether more is due.
+  bool sweep(std::size_t shard, Instant now);
+
+  RegistryCounters counters() const;
+  // REQUIRES: no other thread uses the registry meanwhile, or the sums would not agree.
+  void check_invariants() const;
+
+ private:
+  struct alignas(64) LockedShard {
+    LockedShard(const ShardOptions& options, Admission& admission, const HashKey& hash_key,
+                RandomSource& random)
+        : shard(options, admission, hash_key, random) {}
+    mutable std::mutex mutex;
+    Shard shard;
+  };
+
+  std::size_t shard_of(const Operation& operation) const {
+    return operation.hash & (shards_.size() - 1);
+  }
+  // Whether it could matter to a batch which of its operations a limit meets first.
+  bool is_near_a_limit(std::size_t operations, const HostCounts::Host& host) const;
+  void execute_in_order(std::span<Operation> batch, const Requester& requester);
+  void execute_by_shard(std::span<Operation> batch, const Requester& requester);
+  void execute_in_shard(std::size_t shard, std::span<Operation* const> batch,
+                        const Requester& requester);
+
+  // Where a listing begins, and whether it may go all the way round to that place.
+  struct Run {
+    std::size_t shard;
+    std::size_t first;
+    bool closes;
+  };
+  std::size_t append_run(const Run& run, std::size_t peers_max, Instant now, OutputBuffer& out);
+
+  HashKey nick_key_;
+  Admission admission_;
+  std::vector<std::unique_ptr<LockedShard>> shards_;
+};
+
+}  // namespace rollcall::engine

@@ -1,0 +1,353 @@
+#include "engine/registry/shard.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/assert.h"
+
+namespace rollcall::engine {
+namespace {
+
+// What one more host may take in the table of host counts: a slot at the lowest load that coming and
+// going leads to.
+constexpr std::size_t kHostBytes = 36;
+
+// What one new entry can make the listing's order grow by.
+constexpr std::size_t kListingGrowth = std::size_t{80} << 10;
+
+// Inactive entries that are forgotten to make room for one new one, before it is refused: enough to
+// give back what a segment of the index takes, about 20 µs of work.
+constexpr std::size_t kForgottenForOneMax = 160;
+
+constexpr std::uint32_t kActivityMask = (std::uint32_t{1} << limits::kHistoryDays) - 1;
+
+std::uint16_t day_of(WallTime wall) {
+  const auto day = std::chrono::floor<std::chrono::days>(wall).time_since_epoch().count();
+  return static_cast<std::uint16_t>(std::clamp<std::int64_t>(day, 0, 0xFFFF));
+}
+
+std::uint32_t seconds_of(WallTime wall) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(wall.time_since_epoch().count(), 0, 0xFFFF'FFFF));
+}
+
+bool has_ended(const ClientEntry& entry, Instant now) {
+  return entry.state == EntryState::kActive && entry.deadline <= now;
+}
+
+// Whether the request's author owns the active entry: kSuccess, or why not.
+Outcome check_owner(const ClientEntry& entry, const Request& request, const HostAddress& host) {
+  if (!entry.has_cookie()) return entry.host == host ? Outcome::kSuccess : Outcome::kOtherHost;
+  switch (request.cookie_header) {
+    case CookieHeader::kNew:
+      return Outcome::kHasCookie;
+    case CookieHeader::kShown:
+      return entry.cookie() == request.cookie ? Outcome::kSuccess : Outcome::kWrongCookie;
+    case CookieHeader::kAbsent:
+      return Outcome::kWrongCookie;
+  }
+  __builtin_unreachable();
+}
+
+std::size_t lag_bucket(Duration lag) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(lag).count();
+  const auto bucket = static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(us)));
+  return std::min(bucket, LagHistogram().size() - 1);
+}
+
+}  // namespace
+
+Outcome Admission::enter(const HostCounts::Host& host) {
+  if (active.fetch_add(1, std::memory_order_relaxed) >= peers_max) {
+    active.fetch_sub(1, std::memory_order_relaxed);
+    return Outcome::kRegistryFull;
+  }
+  if (!hosts.add_below(host, peers_per_host_max)) {
+    active.fetch_sub(1, std::memory_order_relaxed);
+    return Outcome::kHostFull;
+  }
+  return Outcome::kSuccess;
+}
+
+void Admission::leave(const HostCounts::Host& host) {
+  hosts.subtract(host);
+  active.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Shard::Shard(const ShardOptions& options, Admission& admission, const HashKey& hash_key,
+             RandomSource& random)
+    : options_(options),
+      admission_(admission),
+      hash_key_(hash_key),
+      random_(random),
+      wheel_(pool_, admission.ttl),
+      inactive_(pool_),
+      listing_(pool_, SampleGenerator(random), options.rendered_bytes_max) {}
+
+void Shard::look_ahead(std::span<Operation* const> batch) {
+  for (const Operation* operation : batch) index_.prefetch(index_hash(operation->hash));
+  for (const Operation* operation : batch) {
+    const std::uint32_t hash = index_hash(operation->hash);
+    const auto same_hash = [hash](const IndexSlot& slot) { return slot.hash == hash; };
+    const IndexSlot* slot = index_.find(hash, same_hash);
+    if (slot != nullptr) __builtin_prefetch(&pool_[slot->number], 1);
+  }
+}
+
+void Shard::execute(Operation& operation, const Requester& requester) {
+  now_ = std::max(now_, requester.time.now);
+  const Request& request = *operation.request;
+  if (request.method == Method::kPQuery && requester.open_query) {
+    operation.outcome = Outcome::kSuccess;
+    return;
+  }
+  EntryNumber number = find(request.nick, operation.hash);
+  if (number != kNoEntry && has_ended(pool_[number], now_)) {
+    expire(number);
+    number = find(request.nick, operation.hash);
+  }
+  if (number == kNoEntry || pool_[number].state == EntryState::kInactive) {
+    operation.outcome = request.method == Method::kRegister
+                            ? register_free(operation, number, requester)
+                            : Outcome::kNotRegistered;
+    return;
+  }
+  operation.outcome = check_owner(pool_[number], request, requester.address);
+  if (operation.outcome != Outcome::kSuccess) return;
+  switch (request.method) {
+    case Method::kRegister:
+      return renew(operation, number, requester);
+    case Method::kKeepAlive:
+      return keep_alive(number, requester);
+    case Method::kLeave:
+      return leave(number, requester);
+    case Method::kPQuery:
+      return;
+  }
+}
+
+EntryNumber Shard::find(std::string_view nick, std::uint64_t hash) {
+  const IndexSlot* slot = index_.find(index_hash(hash), [&](const IndexSlot& candidate) {
+    return candidate.hash == index_hash(hash) && pool_[candidate.number].nick() == nick;
+  });
+  return slot == nullptr ? kNoEntry : slot->number;
+}
+
+void Shard::renew(Operation& operation, EntryNumber number, const Requester& requester) {
+  ClientEntry& entry = pool_[number];
+  if (entry.host != requester.address) {
+    admission_.hosts.add(requester.host);
+    admission_.hosts.subtract(admission_.hosts.host(entry.host));
+  }
+  if (entry.host != requester.address || entry.port != operation.request->port) {
+    entry.host = requester.address;
+    entry.port = operation.request->port;
+    listing_.changed(entry);
+  }
+  if (!entry.has_cookie()) set_cookie(entry, operation);
+  entry.registered_at = seconds_of(requester.time.wall);
+  extend_lease(entry, requester.time.wall);
+  ++counters_.renewed;
+  tell(requester.changes, entry);
+}
+
+void Shard::keep_alive(EntryNumber number, const Requester& requester) {
+  ClientEntry& entry = pool_[number];
+  extend_lease(entry, requester.time.wall);
+  ++counters_.renewed;
+  tell(requester.changes, entry);
+}
+
+void Shard::leave(EntryNumber number, const Requester& requester) {
+  wheel_.remove(number);
+  retire(number, now_);
+  ++counters_.left;
+  tell(requester.changes, pool_[number]);
+  forget_surplus();
+}
+
+Outcome Shard::register_free(Operation& operation, EntryNumber number, const Requester& requester) {
+  const Outcome admitted = admission_.enter(requester.host);
+  if (admitted != Outcome::kSuccess) return admitted;
+  if (number == kNoEntry) {
+    number = add(operation);
+    if (number == kNoEntry) {
+      admission_.leave(requester.host);
+      return Outcome::kRegistryFull;
+    }
+  } else {
+    inactive_.remove(number);
+    ClientEntry& inactive = pool_[number];
+    if (inactive.deadline + limits::kHistory <= now_) inactive.activity_bits = 0;
+  }
+
+  ClientEntry& entry = pool_[number];
+  entry.state = EntryState::kActive;
+  entry.host = requester.address;
+  entry.port = operation.request->port;
+  set_cookie(entry, operation);
+  entry.registered_at = seconds_of(requester.time.wall);
+  extend_lease(entry, requester.time.wall);
+  wheel_.insert(number);
+  listing_.insert(number);
+  listed_.store(listing_.size(), std::memory_order_relaxed);
+  ++counters_.registered;
+  tell(requester.changes, entry);
+  return Outcome::kSuccess;
+}
+
+EntryNumber Shard::add(const Operation& operation) {
+  const std::string_view nick = operation.request->nick;
+  for (std::size_t forgotten = 0; !has_room_for(nick); ++forgotten) {
+    if (inactive_.empty() || forgotten == kForgottenForOneMax) return kNoEntry;
+    forget_oldest();
+  }
+  const EntryNumber number = pool_.allocate(nick);
+  if (index_.insert({index_hash(operation.hash), number}) == nullptr) {
+    pool_.free(number);
+    return kNoEntry;
+  }
+  return number;
+}
+
+bool Shard::has_room_for(std::string_view nick) const {
+  return bytes_promised() + pool_.growth(nick.size()) + index_.growth() + kListingGrowth <=
+         options_.bytes_max;
+}
+
+std::size_t Shard::bytes_promised() const {
+  // Listing and host counts never take more than if all entries there ever were at once were
+  // active.
+  return pool_.bytes_promised() + index_.bytes() + wheel_.bytes() +
+         pool_.numbers_end() * (kHostBytes + sizeof(EntryNumber));
+}
+
+void Shard::extend_lease(ClientEntry& entry, WallTime wall) {
+  entry.deadline = now_ + admission_.ttl;
+  const std::uint16_t today = day_of(wall);
+  if (today > entry.activity_day) {
+    const unsigned days = today - entry.activity_day;
+    entry.activity_bits = days < limits::kHistoryDays ? entry.activity_bits << days : 0;
+    entry.activity_day = today;
+  }
+  const unsigned days_ago = entry.activity_day - today;
+  if (days_ago < limits::kHistoryDays) entry.activity_bits |= std::uint32_t{1} << days_ago;
+  entry.activity_bits &= kActivityMask;
+}
+
+void Shard::set_cookie(ClientEntry& entry, Operation& operation) {
+  switch (operation.request->cookie_header) {
+    case CookieHeader::kAbsent:
+      return pool_.set_cookie(entry, nullptr);
+    case CookieHeader::kShown:
+      return pool_.set_cookie(entry, &operation.request->cookie);
+    case CookieHeader::kNew:
+      random_.fill(std::as_writable_bytes(std::span(operation.issued.bytes)));
+      return pool_.set_cookie(entry, &operation.issued);
+  }
+}
+
+void Shard::expire(EntryNumber number) {
+  wheel_.remove(number);
+  retire_expired(number);
+}
+
+void Shard::retire_expired(EntryNumber number) {
+  const Instant deadline = pool_[number].deadline;
+  ++counters_.expired;
+  ++counters_.expiry_lag[lag_bucket(now_ - deadline)];
+  retire(number, deadline);
+  forget_surplus();
+}
+
+void Shard::retire(EntryNumber number, Instant since) {
+  ClientEntry& entry = pool_[number];
+  listing_.remove(number);
+  listed_.store(listing_.size(), std::memory_order_relaxed);
+  admission_.leave(admission_.hosts.host(entry.host));
+  entry.state = EntryState::kInactive;
+  entry.deadline = since;
+  inactive_.push_back(number);
+}
+
+void Shard::forget_surplus() {
+  while (inactive_.size() > options_.inactive_max) forget_oldest();
+}
+
+void Shard::forget_oldest() {
+  const EntryNumber number = inactive_.front();
+  inactive_.remove(number);
+  const std::uint32_t hash = index_hash(siphash13(hash_key_, pool_[number].nick()));
+  IndexSlot* slot = index_.find(
+      hash, [number](const IndexSlot& candidate) { return candidate.number == number; });
+  ROLLCALL_ASSERT(slot != nullptr);
+  index_.erase(slot);
+  pool_.free(number);
+  ++counters_.forgotten;
+}
+
+std::size_t Shard::append_listing(std::size_t first, std::size_t last, std::size_t peers_max,
+                                  Instant now, OutputBuffer& out) {
+  now_ = std::max(now_, now);
+  return listing_.append(first, last, peers_max, now_, out);
+}
+
+bool Shard::sweep(Instant now) {
+  now_ = std::max(now_, now);
+  std::size_t budget = limits::kSweepEntriesMax;
+  while (const auto number = wheel_.take_expired(now_, budget)) retire_expired(*number);
+  while (budget > 0 && !inactive_.empty() &&
+         pool_[inactive_.front()].deadline + limits::kHistory <= now_) {
+    forget_oldest();
+    --budget;
+  }
+  return budget == 0;
+}
+
+void Shard::tell(ChangeSink* changes, const ClientEntry& entry) {
+  ++sequence_;
+  if (changes == nullptr) return;
+  Change change;
+  change.shard = options_.number;
+  change.sequence = sequence_;
+  change.nick = entry.nick();
+  change.host = entry.host;
+  change.port = entry.port;
+  change.active = entry.state == EntryState::kActive;
+  change.has_cookie = entry.has_cookie();
+  if (change.has_cookie) change.cookie = entry.cookie();
+  change.deadline = entry.deadline;
+  change.registered_at = WallTime(std::chrono::seconds(entry.registered_at));
+  change.activity_bits = entry.activity_bits;
+  change.activity_day = entry.activity_day;
+  changes->append(change);
+}
+
+RegistryCounters Shard::counters() const {
+  RegistryCounters counters = counters_;
+  counters.active = listing_.size();
+  counters.inactive = inactive_.size();
+  counters.bytes = pool_.bytes() + index_.bytes() + wheel_.bytes() + listing_.order_bytes() +
+                   listing_.rendered_bytes();
+  return counters;
+}
+
+void Shard::check_invariants() const {
+  index_.check_invariants();
+  wheel_.check_invariants();
+  inactive_.check_invariants();
+  listing_.check_invariants();
+  ROLLCALL_ASSERT(listing_.size() == wheel_.size());
+  ROLLCALL_ASSERT(listing_.size() == listed());
+  ROLLCALL_ASSERT(index_.size() == pool_.in_use());
+  ROLLCALL_ASSERT(index_.size() == listing_.size() + inactive_.size());
+  ROLLCALL_ASSERT(inactive_.size() <= options_.inactive_max);
+  index_.for_each([this](const IndexSlot& slot) {
+    const ClientEntry& entry = pool_[slot.number];
+    ROLLCALL_ASSERT(entry.state != EntryState::kFree);
+    ROLLCALL_ASSERT(index_hash(siphash13(hash_key_, entry.nick())) == slot.hash);
+    ROLLCALL_ASSERT(!entry.nick().empty());
+  });
+}
+
+}  // namespace rollcall::engine

@@ -1,0 +1,175 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "engine/change.h"
+#include "engine/limits.h"
+#include "engine/outcome.h"
+#include "engine/random.h"
+#include "engine/registry/client_entry.h"
+#include "engine/registry/expiry_wheel.h"
+#include "engine/registry/extendible_table.h"
+#include "engine/registry/host_counts.h"
+#include "engine/registry/inactive_queue.h"
+#include "engine/registry/peer_listing.h"
+#include "engine/registry/siphash.h"
+#include "engine/wire/request.h"
+
+namespace rollcall::engine {
+
+// A request on its way through the registry, and what became of it.
+struct Operation {
+  const Request* request = nullptr;
+  std::uint64_t hash = 0;               // of the nick; set by the registry
+  Outcome outcome = Outcome::kSuccess;  // set by the registry
+  Cookie issued;                        // the fresh cookie, where `Cookie: new` succeeded
+};
+
+// How late expired entries were swept: bucket b counts lags below 2^b microseconds and not below
+// half of that; the last bucket takes all that are longer.
+using LagHistogram = std::array<std::uint64_t, 32>;
+
+struct RegistryCounters {
+  std::uint64_t active = 0;
+  std::uint64_t inactive = 0;
+  std::uint64_t registered = 0;  // entries that became active
+  std::uint64_t renewed = 0;     // by Register or KeepAlive
+  std::uint64_t left = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t forgotten = 0;
+  std::uint64_t bytes = 0;  // memory held, rendered listings included
+  LagHistogram expiry_lag{};
+};
+
+// What all shards of a registry share. Thread-safe.
+struct Admission {
+  Duration ttl;
+  std::size_t peers_max;
+  std::size_t peers_per_host_max;
+  HostCounts hosts;
+  std::atomic<std::size_t> active{0};
+
+  // Takes a place for one more active entry of `host`. kSuccess, kRegistryFull or kHostFull.
+  Outcome enter(const HostCounts::Host& host);
+  void leave(const HostCounts::Host& host);
+};
+
+struct ShardOptions {
+  std::uint32_t number = 0;
+  std::size_t inactive_max = limits::kDefaultInactiveMax;
+  std::size_t bytes_max = limits::kDefaultRegistryBytesMax;
+  std::size_t rendered_bytes_max = limits::kRenderedBytesMax;
+};
+
+// Who asks, and when. What is the same for all operations of a batch.
+struct Requester {
+  HostAddress address;
+  HostCounts::Host host;
+  bool open_query = false;
+  Time time;
+  ChangeSink* changes = nullptr;  // may be null
+};
+
+// A part of the registry: the entries whose nick hashes to it. Not thread-safe; the registry holds
+// its lock.
+//
+//   nick ─hash─► index_ ─number─► pool_[entry] ◄─number─ wheel_      (active)
+//                                              ◄─number─ listing_    (active)
+//                                              ◄─number─ inactive_   (inactive)
+//
+// An entry is free, active or inactive; see *What the operations do* in docs/protocol.md. One whose
+// deadline has come counts as inactive at once, whether or not the sweep has met it yet.
+class Shard {
+ public:
+  Shard(const ShardOptions& options, Admission& admission, const HashKey& hash_key,
+        RandomSource& random);
+
+  // Asks the processor to load what `execute` of these operations will read.
+  void look_ahead(std::span<Operation* const> batch);
+
+  // Decides one operation. On success a change is made and told; otherwise nothing is changed,
+  // except that an entry whose lease has ended becomes inactive.
+  void execute(Operation& operation, const Requester& requester);
+
+  // Moves entries whose lease has ended to the inactive ones and forgets those that have been
+  // inactive for too long, a bounded number at a time. Whether there may be more to do.
+  bool sweep(Instant now);
+
+  // Active entries, those included whose deadline has come but that were not swept yet. May be
+  // read without the lock, and is then a moment old.
+  std::size_t listed() const { return listed_.load(std::memory_order_relaxed); }
+
+  // As PeerListing::append, with the shard's time brought to `now`.
+  std::size_t append_listing(std::size_t first, std::size_t last, std::size_t peers_max,
+                             Instant now, OutputBuffer& out);
+
+  RegistryCounters counters() const;
+  void check_invariants() const;
+
+ private:
+  // Eight bytes: growing reads no entry.
+  struct IndexSlot {
+    std::uint32_t hash = 0;
+    EntryNumber number = kNoEntry;
+    bool is_empty() const { return number == kNoEntry; }
+  };
+  struct HashOfSlot {
+    std::uint32_t operator()(const IndexSlot& slot) const { return slot.hash; }
+  };
+  using Index = ExtendibleTable<IndexSlot, HashOfSlot>;
+
+  static std::uint32_t index_hash(std::uint64_t hash) {
+    return static_cast<std::uint32_t>(hash >> 32);
+  }
+
+  EntryNumber find(std::string_view nick, std::uint64_t hash);
+
+  // Each does one method for an active entry whose owner asks.
+  void renew(Operation& operation, EntryNumber number, const Requester& requester);
+  void keep_alive(EntryNumber number, const Requester& requester);
+  void leave(EntryNumber number, const Requester& requester);
+  // Register of a nick that is free; `number` is its inactive entry, or kNoEntry.
+  Outcome register_free(Operation& operation, EntryNumber number, const Requester& requester);
+
+  // A new entry for the operation's nick, or kNoEntry if the memory budget has no room for it.
+  EntryNumber add(const Operation& operation);
+  bool has_room_for(std::string_view nick) const;
+  // What counts against the budget: no renewal takes it higher.
+  std::size_t bytes_promised() const;
+
+  void extend_lease(ClientEntry& entry, WallTime wall);
+  // The entry gets the cookie that the operation brings or asks for, or none.
+  void set_cookie(ClientEntry& entry, Operation& operation);
+
+  // An active entry whose lease has ended becomes inactive; `retire_expired` and `retire` want it
+  // off the wheel already.
+  void expire(EntryNumber number);
+  void retire_expired(EntryNumber number);
+  void retire(EntryNumber number, Instant since);
+  void forget_surplus();
+  void forget_oldest();
+
+  void tell(ChangeSink* changes, const ClientEntry& entry);
+
+  const ShardOptions options_;
+  Admission& admission_;
+  const HashKey hash_key_;
+  RandomSource& random_;
+
+  EntryPool pool_;
+  Index index_;
+  ExpiryWheel wheel_;
+  InactiveQueue inactive_;
+  PeerListing listing_;
+
+  Instant now_{};  // the latest that this shard has seen
+  std::uint64_t sequence_ = 0;
+  std::atomic<std::size_t> listed_{0};
+  RegistryCounters counters_;
+};
+
+}  // namespace rollcall::engine
