@@ -1,0 +1,433 @@
+#include "transport/tcp_worker.h"
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <future>
+#include <utility>
+
+#include "engine/assert.h"
+#include "engine/limits.h"
+
+namespace rollcall::transport {
+namespace {
+
+namespace limits = engine::limits;
+using std::chrono::steady_clock;
+
+// Deadlines of one kind that are served in a turn. More wait for the next turn, behind the sockets
+// that are ready by then.
+constexpr int kDeadlinesPerTurn = 64;
+
+// Buffers up to this size are not worth shrinking.
+constexpr std::size_t kSmallBuffer = 4096;
+
+engine::Time read_clocks() {
+  return {engine::Instant(steady_clock::now().time_since_epoch()),
+          std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())};
+}
+
+// Gives back the memory of a buffer that is mostly empty. Copies less than a third of what it
+// frees.
+void shrink(engine::OutputBuffer& buffer) {
+  if (buffer.capacity() <= kSmallBuffer || buffer.size() > buffer.capacity() / 4) return;
+  engine::OutputBuffer smaller;
+  smaller.append(buffer.view());
+  buffer.swap(smaller);
+}
+
+}  // namespace
+
+TcpWorker::TcpWorker(engine::Registry& registry, const engine::EngineOptions& engine_options,
+                     const TcpOptions& options, engine::RandomSource& random,
+                     engine::ChangeSink* changes, TcpAdmission& admission, TcpEventCounters& events)
+    : options_(options),
+      admission_(admission),
+      events_(events),
+      engine_(registry, engine_options, random, changes),
+      read_buffer_(limits::kReadBytesMax) {}
+
+void TcpWorker::start() {
+  thread_ = std::thread([this] {
+    turn([] {});
+    context_.run();
+  });
+}
+
+void TcpWorker::begin_stop() {
+  asio::post(context_, [this] { turn([this] { stop(); }); });
+}
+
+void TcpWorker::join() { thread_.join(); }
+
+engine::EngineCounters TcpWorker::counters() {
+  if (!thread_.joinable()) return engine_.counters();
+  std::promise<engine::EngineCounters> counters;
+  asio::post(context_, [this, &counters] { counters.set_value(engine_.counters()); });
+  return counters.get_future().get();
+}
+
+void TcpWorker::give(TcpSocket socket, const engine::HostAddress& host) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  asio::post(context_, [this, socket = std::move(socket), host]() mutable {
+    turn([&] { open(std::move(socket), host); });
+  });
+}
+
+void TcpWorker::ask_to_make_room() {
+  asio::post(context_, [this] { turn([this] { make_room(); }); });
+}
+
+// ---- Turns ----
+
+template <typename Work>
+void TcpWorker::turn(Work work) {
+  time_ = read_clocks();
+  work();
+  ROLLCALL_ASSERT(ready_.empty());
+  publish_idleness();
+  arm_timer();
+}
+
+void TcpWorker::open(TcpSocket socket, const engine::HostAddress& host) {
+  const engine::SessionId session = engine_.open(host, time_);
+  const auto connection = std::make_shared<TcpConnection>(std::move(socket), host, session);
+  if (connections_.size() <= number(*connection)) connections_.resize(number(*connection) + 1);
+  connections_[number(*connection)] = connection;
+  ++open_connections_;
+  if (is_stopping_) return close(*connection);
+  settle(connection);
+}
+
+void TcpWorker::on_readable(const Pointer& connection) {
+  connection->waits_readable = false;
+  switch (connection->stage) {
+    case TcpStage::kServing:
+      if (!connection->is_held()) read(connection, WhenNothingCame::kWaitOn);
+      break;
+    case TcpStage::kDraining:
+      drain(connection);
+      break;
+    case TcpStage::kFlushing:
+    case TcpStage::kClosed:
+      break;
+  }
+}
+
+void TcpWorker::on_writable(const Pointer& connection) {
+  connection->waits_writable = false;
+  switch (connection->stage) {
+    case TcpStage::kServing:
+      if (connection->is_held()) present_unread(*connection);
+      settle(connection);
+      break;
+    case TcpStage::kFlushing:
+      settle(connection);
+      break;
+    case TcpStage::kDraining:
+    case TcpStage::kClosed:
+      break;
+  }
+}
+
+void TcpWorker::on_timer() {
+  run_quiet();
+  run_patience();
+  if (!is_stopping_) run_sessions();
+  if (stop_deadline_ <= time_.now) close_all();
+}
+
+// ---- Input ----
+
+void TcpWorker::read(const Pointer& connection, WhenNothingCame when_nothing_came) {
+  TcpConnection& c = *connection;
+  const Received received = receive_now(c.socket, read_buffer_);
+  switch (received.outcome) {
+    case ReceiveOutcome::kBytes:
+      receive(c, std::span(read_buffer_).first(received.bytes));
+      break;
+    case ReceiveOutcome::kNothing:
+      if (when_nothing_came == WhenNothingCame::kReportQuiet) {
+        engine_.quiet(c.session, time_, output_of(c));
+      }
+      break;
+    case ReceiveOutcome::kEndOfStream:
+      c.client_has_ended = true;
+      engine_.end_of_stream(c.session, time_, output_of(c));
+      break;
+    case ReceiveOutcome::kLost:
+      return close(c);
+  }
+  settle(connection);
+}
+
+void TcpWorker::receive(TcpConnection& connection, std::span<const std::byte> bytes) {
+  const std::size_t taken =
+      engine_.receive(connection.session, bytes, time_, output_of(connection));
+  const auto rest = bytes.subspan(taken);
+  if (!rest.empty()) {
+    connection.unread.append({reinterpret_cast<const char*>(rest.data()), rest.size()});
+  }
+  watch_silence(connection);
+}
+
+void TcpWorker::present_unread(TcpConnection& connection) {
+  const auto bytes = std::as_bytes(std::span(connection.unread.view()));
+  connection.unread.drop_front(
+      engine_.receive(connection.session, bytes, time_, output_of(connection)));
+  if (connection.unread.empty()) connection.unread.release();
+  watch_silence(connection);
+}
+
+void TcpWorker::watch_silence(TcpConnection& connection) {
+  if (!connection.is_held() && engine_.awaits_quiet(connection.session)) {
+    quiet_.set(number(connection), time_.now + options_.quiet);
+  } else {
+    quiet_.clear(number(connection));
+  }
+}
+
+void TcpWorker::drain(const Pointer& connection) {
+  const Received received = receive_now(connection->socket, read_buffer_);
+  switch (received.outcome) {
+    case ReceiveOutcome::kBytes:
+      connection->drained_bytes += static_cast<std::uint32_t>(received.bytes);
+      if (connection->drained_bytes >= limits::kDrainBytesMax) return close(*connection);
+      break;
+    case ReceiveOutcome::kNothing:
+      break;
+    case ReceiveOutcome::kEndOfStream:
+    case ReceiveOutcome::kLost:
+      return close(*connection);
+  }
+  wait_readable(connection);
+}
+
+// ---- Output ----
+
+// Where the engine appends: the engine is to see what waits already.
+engine::OutputBuffer& TcpWorker::output_of(TcpConnection& connection) {
+  return connection.output.empty() ? ready_ : connection.output;
+}
+
+// Sends what the system takes; nothing is tried while it says that it takes nothing. False if the
+// connection is lost.
+bool TcpWorker::send(TcpConnection& connection) {
+  engine::OutputBuffer& output = output_of(connection);
+  if (output.empty() || connection.waits_writable) return true;
+  const std::optional<std::size_t> sent = send_now(connection.socket, output.view());
+  output.drop_front(sent.value_or(0));
+  return sent.has_value();
+}
+
+// What could not be sent becomes the connection's own; memory it needs no more goes to the next
+// one.
+void TcpWorker::keep_output(TcpConnection& connection) {
+  if (!ready_.empty()) {
+    connection.output.swap(ready_);
+  } else if (connection.output.empty() && connection.output.capacity() > 0) {
+    if (ready_.capacity() < connection.output.capacity()) ready_.swap(connection.output);
+    connection.output.release();
+  }
+  shrink(connection.output);
+}
+
+void TcpWorker::count_buffers(TcpConnection& connection) {
+  const std::size_t bytes = connection.output.capacity() + connection.unread.capacity();
+  counted_bytes_ += bytes - connection.counted_bytes;
+  connection.counted_bytes = bytes;
+}
+
+// ---- What comes next ----
+
+// Brings a connection to rest after the engine was told something: sends what is ready, and waits
+// for whatever the connection needs next.
+void TcpWorker::settle(const Pointer& connection) {
+  TcpConnection& c = *connection;
+  if (c.stage == TcpStage::kServing && !engine_.is_open(c.session)) stop_serving(c);
+
+  const bool is_lost = !send(c);
+  keep_output(c);
+  if (is_lost) return close(c);
+  count_buffers(c);
+  if (counted_bytes_ > limits::kOutputTotalMax) return reset(c, TcpEvent::kOutputTooMuch);
+
+  if (!c.output.empty() || c.is_held()) {
+    wait_writable(connection);
+  } else {
+    patience_.clear(number(c));
+    if (c.stage == TcpStage::kFlushing) return finish(connection);
+  }
+  if (c.stage == TcpStage::kServing && !c.is_held()) wait_readable(connection);
+}
+
+void TcpWorker::stop_serving(TcpConnection& connection) {
+  connection.stage = TcpStage::kFlushing;
+  connection.unread.release();
+  quiet_.clear(number(connection));
+}
+
+// The last answer is sent. A close would turn into a reset if bytes of the client were still to
+// come, and a reset can overtake the answer.
+void TcpWorker::finish(const Pointer& connection) {
+  if (connection->client_has_ended) return close(*connection);
+  std::error_code error;
+  connection->socket.shutdown(TcpSocket::shutdown_send, error);
+  if (error) return close(*connection);
+  connection->stage = TcpStage::kDraining;
+  patience_.set(number(*connection), time_.now + limits::kDrainTime);
+  wait_readable(connection);
+}
+
+void TcpWorker::wait_readable(const Pointer& connection) {
+  if (connection->waits_readable) return;
+  connection->waits_readable = true;
+  // What there is to know about an error, the next call on the socket says.
+  connection->socket.async_wait(TcpSocket::wait_read, [this, connection](std::error_code) {
+    turn([&] { on_readable(connection); });
+  });
+}
+
+void TcpWorker::wait_writable(const Pointer& connection) {
+  if (connection->waits_writable) return;
+  connection->waits_writable = true;
+  // That the system takes more is the progress that a stalled output lacks. Held input counts as
+  // output here: its answers have nowhere to go.
+  patience_.set(number(*connection), time_.now + options_.output_stall);
+  connection->socket.async_wait(TcpSocket::wait_write, [this, connection](std::error_code) {
+    turn([&] { on_writable(connection); });
+  });
+}
+
+// ---- Deadlines ----
+
+// A timer that is armed for an earlier time stays: it finds nothing due, and is armed again. So a
+// deadline that moves away with each request costs no system call.
+void TcpWorker::arm_timer() {
+  const engine::Instant next = next_deadline();
+  if (next >= timer_armed_for_) return;
+  timer_armed_for_ = next;
+  timer_.expires_at(steady_clock::time_point(next.time_since_epoch()));
+  timer_.async_wait([this](std::error_code error) {
+    if (error) return;  // armed anew
+    timer_armed_for_ = engine::kNever;
+    turn([this] { on_timer(); });
+  });
+}
+
+engine::Instant TcpWorker::next_deadline() const {
+  const engine::Instant own = std::min(quiet_.earliest(), patience_.earliest());
+  return std::min(own, is_stopping_ ? stop_deadline_ : engine_.next_deadline());
+}
+
+void TcpWorker::run_quiet() {
+  for (int i = 0; i < kDeadlinesPerTurn && quiet_.earliest() <= time_.now; ++i) {
+    const Pointer connection = connections_[quiet_.front()];
+    quiet_.clear(quiet_.front());
+    // What the loop has not seen yet is no silence.
+    read(connection, WhenNothingCame::kReportQuiet);
+  }
+}
+
+void TcpWorker::run_patience() {
+  for (int i = 0; i < kDeadlinesPerTurn && patience_.earliest() <= time_.now; ++i) {
+    const Pointer connection = connections_[patience_.front()];
+    if (connection->stage == TcpStage::kDraining) {
+      close(*connection);
+    } else {
+      reset(*connection, TcpEvent::kOutputStalled);
+    }
+  }
+}
+
+void TcpWorker::run_sessions() {
+  for (int i = 0; i < kDeadlinesPerTurn; ++i) {
+    const std::optional<engine::SessionId> due = engine_.due(time_.now);
+    if (!due.has_value()) break;
+    const Pointer connection = connections_[static_cast<std::uint32_t>(*due)];
+    engine_.time_out(*due, time_, output_of(*connection));
+    settle(connection);
+  }
+  if (engine_.next_deadline() <= time_.now) engine_.tick(time_);
+}
+
+// ---- The end ----
+
+void TcpWorker::close(TcpConnection& connection) {
+  engine_.close(connection.session);
+  quiet_.clear(number(connection));
+  patience_.clear(number(connection));
+  connection.output.release();
+  connection.unread.release();
+  count_buffers(connection);
+  connection.stage = TcpStage::kClosed;
+  std::error_code ignored;
+  connection.socket.close(ignored);
+  connections_[number(connection)].reset();
+  --open_connections_;
+  load_.fetch_sub(1, std::memory_order_relaxed);
+  // First, so that whoever takes the room does not choose by a connection that is gone.
+  publish_idleness();
+  admission_.leave(connection.host);
+  end_if_stopped();
+}
+
+void TcpWorker::reset(TcpConnection& connection, TcpEvent why) {
+  events_.report(why, connection.host);
+  close_with_reset(connection.socket);
+  close(connection);
+}
+
+void TcpWorker::make_room() {
+  if (!admission_.is_over_limit()) return;
+  std::optional<std::uint32_t> victim;
+  if (const auto idle = engine_.longest_idle()) {
+    victim = static_cast<std::uint32_t>(*idle);
+  } else if (!patience_.empty()) {
+    victim = patience_.front();  // all of them are closing; this one is the nearest to its end
+  }
+  if (!victim.has_value()) return;
+  const Pointer connection = connections_[*victim];
+  events_.report(TcpEvent::kMadeRoom, connection->host);
+  close(*connection);
+}
+
+void TcpWorker::publish_idleness() {
+  engine::Instant since = engine::kNever;
+  if (open_connections_ > 0) {
+    since = engine_.longest_idle().has_value() ? engine_.longest_idle_since() : time_.now;
+  }
+  longest_idle_since_.store(since, std::memory_order_relaxed);
+}
+
+void TcpWorker::stop() {
+  is_stopping_ = true;
+  stop_deadline_ = time_.now + limits::kStopTime;
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    const Pointer connection = connections_[i];
+    if (connection == nullptr || connection->stage != TcpStage::kServing) continue;
+    stop_serving(*connection);
+    if (connection->output.empty() && !has_bytes_under_way(connection->socket)) {
+      close(*connection);
+    } else {
+      settle(connection);
+    }
+  }
+  end_if_stopped();
+}
+
+void TcpWorker::close_all() {
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    const Pointer connection = connections_[i];
+    if (connection != nullptr) close(*connection);
+  }
+}
+
+// The thread ends once nothing is left that could call it.
+void TcpWorker::end_if_stopped() {
+  if (!is_stopping_ || open_connections_ > 0) return;
+  stop_deadline_ = engine::kNever;
+  timer_.cancel();
+  work_.reset();
+}
+
+}  // namespace rollcall::transport

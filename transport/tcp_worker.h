@@ -1,0 +1,154 @@
+#pragma once
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "engine/change.h"
+#include "engine/deadline_queue.h"
+#include "engine/engine.h"
+#include "engine/output_buffer.h"
+#include "engine/random.h"
+#include "transport/tcp_admission.h"
+#include "transport/tcp_connection.h"
+#include "transport/tcp_server.h"
+
+namespace rollcall::transport {
+
+// One thread of the server: an event loop, an engine, and the connections that were given to it. A
+// turn of the loop serves one event of one connection, with one read and one write at most, so that
+// no connection keeps the others waiting for long.
+//
+//   readable ─► read buffer ─► engine ─► ready output ─► socket
+//                  │             ▲           │
+//         too much │             │           │ the socket takes no more
+//     output waits ▼             │           ▼
+//         the connection's unread bytes      the connection's output ─► writable ─► socket
+//
+// The read buffer and the ready output belong to the thread: a connection that keeps up needs no
+// buffers of its own. One timer serves all deadlines.
+class TcpWorker {
+ public:
+  TcpWorker(engine::Registry& registry, const engine::EngineOptions& engine_options,
+            const TcpOptions& options, engine::RandomSource& random, engine::ChangeSink* changes,
+            TcpAdmission& admission, TcpEventCounters& events);
+
+  asio::io_context& context() { return context_; }
+
+  // ---- Called by the server ----
+
+  void start();
+  // REQUIRES: start() was called.
+  void begin_stop();
+  void join();
+  // REQUIRES: called on another thread than the worker's.
+  engine::EngineCounters counters();
+
+  // ---- Called by the acceptor, on its thread ----
+
+  // Gives it an admitted connection. REQUIRES: `socket` was made for this worker's context.
+  void give(TcpSocket socket, const engine::HostAddress& host);
+  // Has it close its longest idle connection, if the total is still over its limit by then.
+  void ask_to_make_room();
+  // Connections, including those that were given and have not arrived yet.
+  std::size_t load() const { return load_.load(std::memory_order_relaxed); }
+  // Since when its longest idle connection has been idle; kNever if it has no connection.
+  engine::Instant longest_idle_since() const {
+    return longest_idle_since_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  using Pointer = std::shared_ptr<TcpConnection>;
+  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                           asio::wait_traits<std::chrono::steady_clock>,
+                                           asio::io_context::executor_type>;
+
+  enum class WhenNothingCame : std::uint8_t { kWaitOn, kReportQuiet };
+
+  static std::uint32_t number(const TcpConnection& connection) {
+    return static_cast<std::uint32_t>(connection.session);
+  }
+
+  // A turn of the loop.
+  template <typename Work>
+  void turn(Work work);
+  void open(TcpSocket socket, const engine::HostAddress& host);
+  void on_readable(const Pointer& connection);
+  void on_writable(const Pointer& connection);
+  void on_timer();
+
+  // Input. Those that take a Pointer decide what comes next; the others leave that to `settle`.
+  void read(const Pointer& connection, WhenNothingCame when_nothing_came);
+  void receive(TcpConnection& connection, std::span<const std::byte> bytes);
+  void present_unread(TcpConnection& connection);
+  void watch_silence(TcpConnection& connection);
+  void drain(const Pointer& connection);
+
+  // Output.
+  engine::OutputBuffer& output_of(TcpConnection& connection);
+  [[nodiscard]] bool send(TcpConnection& connection);
+  void keep_output(TcpConnection& connection);
+  void count_buffers(TcpConnection& connection);
+
+  // What comes next.
+  void settle(const Pointer& connection);
+  void stop_serving(TcpConnection& connection);
+  void finish(const Pointer& connection);
+  void wait_readable(const Pointer& connection);
+  void wait_writable(const Pointer& connection);
+
+  // Deadlines; a bounded number of each kind in a turn.
+  void arm_timer();
+  engine::Instant next_deadline() const;
+  void run_quiet();
+  void run_patience();
+  void run_sessions();
+
+  // The end. The caller shares the connection's ownership.
+  void close(TcpConnection& connection);
+  void reset(TcpConnection& connection, TcpEvent why);
+  void make_room();
+  void publish_idleness();
+  void stop();
+  void close_all();
+  void end_if_stopped();
+
+  const TcpOptions& options_;
+  TcpAdmission& admission_;
+  TcpEventCounters& events_;
+
+  std::atomic<std::size_t> load_{0};
+  std::atomic<engine::Instant> longest_idle_since_{engine::kNever};
+
+  asio::io_context context_{1};  // 1: one thread runs it
+  asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+  Timer timer_{context_};
+  engine::Instant timer_armed_for_ = engine::kNever;
+  std::thread thread_;
+
+  // Everything below belongs to the thread, once it runs.
+  engine::Engine engine_;
+  std::vector<std::byte> read_buffer_;
+  // Answers on their way from the engine to a socket; empty between connections.
+  engine::OutputBuffer ready_;
+  std::vector<Pointer> connections_;  // by number; null where there is none
+  std::size_t open_connections_ = 0;
+  std::size_t counted_bytes_ = 0;  // the memory of all connections' buffers
+  engine::DeadlineQueue quiet_;
+  // How long a connection may go on as it does: its output stalls, or it is draining.
+  engine::DeadlineQueue patience_;
+  engine::Instant stop_deadline_ = engine::kNever;
+  bool is_stopping_ = false;
+  engine::Time time_{};  // of this turn
+};
+
+}  // namespace rollcall::transport
