@@ -1,0 +1,18 @@
+#include "apps/file_limit.h"
+
+#include <sys/resource.h>
+
+#include "engine/limits.h"
+
+namespace rollcall::apps {
+
+std::size_t raise_file_limit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 0;
+  const rlimit raised{files.rlim_max, files.rlim_max};
+  if (setrlimit(RLIMIT_NOFILE, &raised) == 0) files = raised;
+  constexpr rlim_t kReserved = engine::limits::kFilesReserved;
+  return files.rlim_cur > kReserved ? files.rlim_cur - kReserved : 0;
+}
+
+}  // namespace rollcall::apps
