@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+
+namespace rollcall::tests {
+
+// Counts the allocations of the whole process from its construction on. A program that uses it gets
+// this file's `operator new` in place of the standard one. Under ThreadSanitizer it counts nothing.
+class AllocationCounter {
+ public:
+  AllocationCounter();
+  std::size_t count() const;
+
+ private:
+  std::size_t before_;
+};
+
+}  // namespace rollcall::tests

@@ -1,0 +1,225 @@
+#include "tests/support/registry_trial.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/assert.h"
+#include "engine/outcome.h"
+
+namespace rollcall::tests {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::CookieHeader;
+using engine::Duration;
+using engine::HostAddress;
+using engine::Method;
+using engine::Operation;
+using engine::Request;
+
+// Nicks on both sides of what an entry holds itself, and the longest.
+const std::array<std::string, 6> kNicks = {
+    "a", "bob", std::string(14, 'n'), std::string(15, 'n'), std::string(255, 'n'), "Zoë ☎"};
+
+const std::array<HostAddress, 4> kHosts = {
+    HostAddress::v4(10, 0, 0, 1), HostAddress::v4(10, 0, 0, 2),
+    HostAddress{{0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1}},
+    HostAddress{{0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2}}};
+
+template <typename T, std::size_t kSize>
+const T& one_of(const std::array<T, kSize>& values, const RegistryTrial::Choose& choose) {
+  return values[choose(kSize)];
+}
+
+}  // namespace
+
+engine::RegistryOptions RegistryTrial::choose_options(const Choose& choose) {
+  engine::RegistryOptions options;
+  options.ttl = one_of(std::array<Duration, 4>{1s, 1100ms, 60s, 600s}, choose);
+  options.shards = one_of(std::array<std::size_t, 2>{1, 4}, choose);
+  options.peers_max = one_of(std::array<std::size_t, 4>{1000, 3, 1, 5}, choose);
+  options.peers_per_host_max = one_of(std::array<std::size_t, 3>{1000, 2, 1}, choose);
+  options.inactive_max = one_of(std::array<std::size_t, 4>{1000, 0, 1, 4}, choose);
+  return options;
+}
+
+RegistryTrial::RegistryTrial(Choose choose)
+    : choose_(std::move(choose)),
+      options_(choose_options(choose_)),
+      registry_(options_, random_),
+      model_(options_) {}
+
+std::string RegistryTrial::step() {
+  std::string wrong;
+  switch (choose_(8)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      wrong = execute_batch();
+      break;
+    case 4:
+      wrong = list_some();
+      break;
+    case 5:
+    case 6:
+      pass_time();
+      break;
+    case 7:
+      sweep();
+      break;
+  }
+  return wrong.empty() ? compare() : wrong;
+}
+
+engine::Time RegistryTrial::choose_time() {
+  const Duration behind = options_.shards == 1 && choose_(4) == 0 ? 3ns : 0ns;
+  return {now_ - behind, wall_};
+}
+
+// Remembers what was told, in order, until it is looked at.
+class RegistryTrial::Told final : public engine::ChangeSink {
+ public:
+  void append(const engine::Change& change) override { recorder_.append(change); }
+
+  // The first change of this nick that was not taken yet; null if there is none.
+  const engine::Change* take(std::string_view nick) {
+    for (ToldChange& told : recorder_.told) {
+      if (told.nick != nick) continue;
+      taken_ = told;
+      taken_->change.nick = taken_->nick;
+      told.nick.clear();
+      return &taken_->change;
+    }
+    return nullptr;
+  }
+  bool is_empty() const {
+    return std::ranges::all_of(recorder_.told, [](const auto& told) { return told.nick.empty(); });
+  }
+  const std::vector<ToldChange>& all() const { return recorder_.told; }
+
+ private:
+  ChangeRecorder recorder_;
+  std::optional<ToldChange> taken_;
+};
+
+std::string RegistryTrial::execute_batch() {
+  const HostAddress& host = one_of(kHosts, choose_);
+  const bool open_query = choose_(8) == 0;
+  const engine::Time time = choose_time();
+  std::vector<Request> requests;
+  const std::size_t size = 1 + choose_(4);
+  for (std::size_t i = 0; i < size; ++i) {
+    requests.push_back(choose_request(i > 0 && requests.back().method == Method::kPQuery));
+  }
+  std::vector<Operation> operations(size);
+  for (std::size_t i = 0; i < size; ++i) operations[i].request = &requests[i];
+
+  Told told;
+  registry_.execute(operations, host, open_query, time, &told);
+  for (const ToldChange& change : told.all()) {
+    if (std::string wrong = check_sequence(change); !wrong.empty()) return wrong;
+  }
+  for (const Operation& operation : operations) {
+    ++outcomes_[operation.outcome];
+    const bool is_right =
+        model_.outcomes(*operation.request, host, open_query, time.now).contains(operation.outcome);
+    if (!is_right) return "not " + std::string(engine::message_of(operation.outcome));
+    const bool changes = operation.outcome == engine::Outcome::kSuccess &&
+                         operation.request->method != Method::kPQuery;
+    const engine::Change* change = changes ? told.take(operation.request->nick) : nullptr;
+    std::string wrong = model_.apply(operation, host, open_query, time, change);
+    if (!wrong.empty()) return wrong;
+    if (changes && operation.request->cookie_header == CookieHeader::kNew) {
+      last_issued_ = operation.issued;
+    }
+  }
+  return told.is_empty() ? "" : "told more than what happened";
+}
+
+std::string RegistryTrial::check_sequence(const ToldChange& told) {
+  if (told.change.sequence != ++sequences_[told.change.shard]) return "a gap in the sequence";
+  const auto known = shards_.emplace(told.nick, told.change.shard).first;
+  return known->second == told.change.shard ? "" : "a nick in two shards";
+}
+
+Request RegistryTrial::choose_request(bool only_queries) {
+  Request request;
+  request.method = only_queries ? Method::kPQuery
+                                : one_of(std::array{Method::kRegister, Method::kRegister,
+                                                    Method::kKeepAlive, Method::kLeave,
+                                                    Method::kPQuery},
+                                         choose_);
+  request.nick = one_of(kNicks, choose_);
+  request.port = static_cast<std::uint16_t>(1 + choose_(3));
+  choose_cookie(request);
+  return request;
+}
+
+void RegistryTrial::choose_cookie(Request& request) {
+  const std::size_t choice = choose_(8);
+  if (choice < 4) return;
+  request.cookie_header = CookieHeader::kShown;
+  if (choice == 4) request.cookie.bytes.fill(1);
+  if (choice == 5) request.cookie.bytes.fill(2);
+  if (choice == 6) request.cookie = last_issued_;
+  if (choice == 7 && request.method == Method::kRegister) {
+    request.cookie_header = CookieHeader::kNew;
+  }
+}
+
+std::string RegistryTrial::list_some() {
+  const std::size_t peers_max = one_of(std::array<std::size_t, 5>{1000, 1, 2, 3, 5}, choose_);
+  const engine::Time time = choose_time();
+  engine::OutputBuffer out;
+  const std::size_t listed = registry_.append_listing(peers_max, generator_, time.now, out);
+  const std::vector<std::string> addresses = addresses_in(out.view());
+  const std::vector<std::string> all = model_.list(time.now);
+  if (listed != addresses.size()) return "a list of another length than it says";
+  if (listed != std::min(peers_max, all.size())) return "a list of the wrong length";
+  if (!std::ranges::includes(all, addresses)) return "a list of peers who are not here";
+  return "";
+}
+
+void RegistryTrial::pass_time() {
+  const Duration step = one_of(
+      std::array<Duration, 14>{0s, 1ns, 249ms, 250ms, 300ms, options_.ttl - 1ns, options_.ttl,
+                               options_.ttl + 1ns, options_.ttl / 2, 1h, 24h, 240h, 720h - 1ns,
+                               720h},
+      choose_);
+  now_ += step;
+  wall_ += std::chrono::floor<std::chrono::seconds>(step);
+  // The wall clock is set now and then.
+  if (choose_(8) == 0) wall_ += one_of(std::array<std::chrono::hours, 3>{-24h, -48h, 24h}, choose_);
+}
+
+void RegistryTrial::sweep() {
+  const std::size_t shards = choose_(2) == 0 ? registry_.shards() : 1;
+  for (std::size_t shard = 0; shard < shards; ++shard) {
+    // So few entries are never more than one step's work.
+    const bool has_more = registry_.sweep(shard, now_);
+    ROLLCALL_ASSERT(!has_more);
+  }
+  if (shards == registry_.shards()) model_.sweep(now_);
+}
+
+// What can be seen of the registry from outside.
+std::string RegistryTrial::compare() const {
+  registry_.check_invariants();
+  const std::size_t active = registry_.active();
+  if (active < model_.active(now_)) return "counts fewer than are active";
+  if (active > model_.active_max()) return "counts more than can be active";
+  const engine::RegistryCounters counters = registry_.counters();
+  if (counters.active != active) return "counts differently in two places";
+  const std::size_t inactive_max =
+      (options_.inactive_max + options_.shards - 1) / options_.shards * options_.shards;
+  if (counters.inactive > inactive_max) return "remembers too many";
+  return "";
+}
+
+}  // namespace rollcall::tests

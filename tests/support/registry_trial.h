@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "engine/registry/registry.h"
+#include "tests/support/engine_under_test.h"
+#include "tests/support/registry_model.h"
+#include "tests/support/seeded_random.h"
+
+namespace rollcall::tests {
+
+// A registry beside its model, put through whatever comes up: few nicks, hosts and cookies, so that
+// they meet, small limits, and steps of time to the edges of leases, sweeps and days.
+class RegistryTrial {
+ public:
+  // A number below the one that is passed. All that happens in a trial follows from these.
+  using Choose = std::function<std::size_t(std::size_t below)>;
+
+  explicit RegistryTrial(Choose choose);
+
+  // Does one thing to both. Returns where they differ; empty if nowhere.
+  std::string step();
+
+  // How often each outcome was met.
+  const std::map<engine::Outcome, std::size_t>& outcomes() const { return outcomes_; }
+
+ private:
+  class Told;
+
+  static engine::RegistryOptions choose_options(const Choose& choose);
+
+  std::string execute_batch();
+  engine::Request choose_request(bool only_queries);
+  void choose_cookie(engine::Request& request);
+  std::string check_sequence(const ToldChange& told);
+  std::string list_some();
+  void pass_time();
+  void sweep();
+  std::string compare() const;
+
+  // An engine's time may lie a little behind that of another.
+  engine::Time choose_time();
+
+  Choose choose_;
+  const engine::RegistryOptions options_;
+  SeededRandom random_{1};
+  engine::Registry registry_;
+  RegistryModel model_;
+  engine::SampleGenerator generator_{2};
+  engine::Instant now_{std::chrono::hours(1)};
+  engine::WallTime wall_{std::chrono::days(20'000) + std::chrono::hours(20)};
+  engine::Cookie last_issued_;
+  std::map<std::uint32_t, std::uint64_t> sequences_;  // by shard
+  std::map<std::string, std::uint32_t> shards_;       // by nick
+  std::map<engine::Outcome, std::size_t> outcomes_;
+};
+
+}  // namespace rollcall::tests

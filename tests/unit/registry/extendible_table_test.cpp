@@ -1,0 +1,207 @@
+#include "engine/registry/extendible_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/random.h"
+
+namespace rollcall::engine {
+namespace {
+
+struct TestSlot {
+  std::uint32_t hash = 0;
+  std::uint32_t value = 0;  // 0 is empty
+  bool is_empty() const { return value == 0; }
+};
+struct HashOfTestSlot {
+  std::uint32_t operator()(const TestSlot& slot) const { return slot.hash; }
+};
+using Table = ExtendibleTable<TestSlot, HashOfTestSlot>;
+
+// A table beside one that is surely right. Each value is in at most once; hashes may coincide.
+class TableUnderTest {
+ public:
+  bool insert(std::uint32_t hash) {
+    const std::uint32_t value = ++last_value_;
+    const TestSlot* slot = table_.insert({hash, value});
+    if (slot == nullptr) return false;
+    EXPECT_EQ(slot->hash, hash);
+    EXPECT_EQ(slot->value, value);
+    model_.emplace(hash, value);
+    return true;
+  }
+
+  TestSlot* find(std::uint32_t hash, std::uint32_t value) {
+    return table_.find(hash, [value](const TestSlot& slot) { return slot.value == value; });
+  }
+
+  void erase(std::uint32_t hash, std::uint32_t value) {
+    table_.erase(find(hash, value));
+    const auto [first, last] = model_.equal_range(hash);
+    model_.erase(std::find_if(first, last, [&](const auto& item) { return item.second == value; }));
+  }
+
+  // One of the hashes and values that are in.
+  std::optional<TestSlot> any(SampleGenerator& generator) const {
+    if (model_.empty()) return std::nullopt;
+    auto item = model_.begin();
+    std::advance(item, generator.below(std::min<std::size_t>(model_.size(), 50)));
+    return TestSlot{item->first, item->second};
+  }
+
+  // Everything that is in is found, and nothing else is in.
+  void check() {
+    table_.check_invariants();
+    ASSERT_EQ(table_.size(), model_.size());
+    for (const auto& [hash, value] : model_) ASSERT_NE(find(hash, value), nullptr);
+    std::size_t visited = 0;
+    table_.for_each([&](const TestSlot&) { ++visited; });
+    ASSERT_EQ(visited, model_.size());
+  }
+
+  Table& table() { return table_; }
+  std::size_t size() const { return model_.size(); }
+
+ private:
+  Table table_;
+  std::unordered_multimap<std::uint32_t, std::uint32_t> model_;
+  std::uint32_t last_value_ = 0;
+};
+
+// Inserts and erases at random, hashes coming from `draw`, and growing to about `size`.
+template <typename Draw>
+void come_and_go(TableUnderTest& under_test, std::size_t size, int steps, Draw draw) {
+  SampleGenerator generator(11);
+  for (int step = 0; step < steps; ++step) {
+    const auto known = under_test.any(generator);
+    if (known.has_value() && generator.below(2 * size) < under_test.size()) {
+      under_test.erase(known->hash, known->value);
+      EXPECT_EQ(under_test.find(known->hash, known->value), nullptr);
+    } else {
+      ASSERT_TRUE(under_test.insert(draw(generator)));
+    }
+    under_test.table().check_invariants();
+    if (step % 64 == 0) under_test.check();
+  }
+  under_test.check();
+}
+
+TEST(ExtendibleTable, FindsNothingWhenEmpty) {
+  TableUnderTest under_test;
+  EXPECT_EQ(under_test.find(0, 1), nullptr);
+  EXPECT_EQ(under_test.find(UINT32_MAX, 1), nullptr);
+  under_test.check();
+}
+
+TEST(ExtendibleTable, AgreesWithAMultimapForHashesAllOver) {
+  TableUnderTest under_test;
+  come_and_go(under_test, 3000, 10'000, [](SampleGenerator& generator) {
+    return static_cast<std::uint32_t>(generator.next());
+  });
+}
+
+TEST(ExtendibleTable, AgreesWithAMultimapForFewDistinctHashes) {
+  TableUnderTest under_test;
+  come_and_go(under_test, 300, 10'000, [](SampleGenerator& generator) {
+    return static_cast<std::uint32_t>(generator.below(7)) * 0x2000'0001u;
+  });
+}
+
+TEST(ExtendibleTable, ProbesOnFromASegmentsLastSlotToItsFirst) {
+  TableUnderTest under_test;
+  come_and_go(under_test, 200, 10'000, [](SampleGenerator& generator) {
+    return Table::kSegmentSlots - 1 - static_cast<std::uint32_t>(generator.below(4));
+  });
+}
+
+TEST(ExtendibleTable, ClosesEveryGapWithinOneRun) {
+  constexpr std::uint32_t kRun = 12;
+  constexpr std::uint32_t kFirst = Table::kSegmentSlots - kRun / 2;  // the run goes round the end
+  for (std::uint32_t erased = 0; erased < kRun; ++erased) {
+    for (std::uint32_t crowd = 1; crowd < kRun; ++crowd) {
+      TableUnderTest under_test;
+      for (std::uint32_t i = 0; i < kRun; ++i) ASSERT_TRUE(under_test.insert(kFirst + i / crowd));
+      under_test.erase(kFirst + erased / crowd, erased + 1);
+      under_test.check();
+    }
+  }
+}
+
+TEST(ExtendibleTable, LeavesNoTombstonesHoweverManyCameAndWent) {
+  TableUnderTest under_test;
+  SampleGenerator generator(2);
+  for (int round = 0; round < 2000; ++round) {
+    const auto hash = static_cast<std::uint32_t>(generator.next());
+    ASSERT_TRUE(under_test.insert(hash));
+    under_test.erase(hash, static_cast<std::uint32_t>(round) + 1);
+  }
+  under_test.check();
+  // The one segment that it began with.
+  EXPECT_LT(under_test.table().bytes(), 2 * Table::kSegmentSlots * sizeof(TestSlot));
+}
+
+TEST(ExtendibleTable, SplitsManyLevelsDeepWhereHashesDifferLate) {
+  TableUnderTest under_test;
+  // The directory bits of one half are all zero but for the last: eighteen splits come at once.
+  constexpr std::uint32_t kBit = std::uint32_t{1} << (32 - 18);
+  for (std::uint32_t i = 0; i < Table::kSegmentSlotsUsedMax; ++i) {
+    ASSERT_TRUE(under_test.insert((i % 2 == 0 ? 0 : kBit) | (i * 7 % Table::kSegmentSlots)));
+  }
+  under_test.check();
+  ASSERT_TRUE(under_test.insert(3));
+  under_test.check();
+  ASSERT_TRUE(under_test.insert(UINT32_MAX));
+  under_test.check();
+}
+
+TEST(ExtendibleTable, FillsASegmentToItsLimitBeforeItSplits) {
+  TableUnderTest under_test;
+  const std::size_t before = under_test.table().bytes();
+  for (std::uint32_t i = 0; i < Table::kSegmentSlotsUsedMax; ++i) {
+    ASSERT_TRUE(under_test.insert(i << 23 | i));
+  }
+  EXPECT_EQ(under_test.table().bytes(), before);
+  ASSERT_TRUE(under_test.insert(UINT32_MAX));
+  EXPECT_GT(under_test.table().bytes(), before);
+  under_test.check();
+}
+
+TEST(ExtendibleTable, RefusesMoreCoincidentHashesThanASegmentHoldsAndKeepsTheRest) {
+  TableUnderTest under_test;
+  constexpr std::uint32_t kHash = 0x5555'5555;
+  ASSERT_TRUE(under_test.insert(0));
+  ASSERT_TRUE(under_test.insert(UINT32_MAX));
+  for (std::uint32_t i = 0; i < Table::kSegmentSlotsUsedMax; ++i) {
+    ASSERT_TRUE(under_test.insert(kHash));
+  }
+  EXPECT_FALSE(under_test.insert(kHash));
+  under_test.check();
+  // All others are as welcome as before.
+  ASSERT_TRUE(under_test.insert(~kHash));
+  under_test.erase(kHash, 3);
+  EXPECT_TRUE(under_test.insert(kHash));
+  under_test.check();
+}
+
+TEST(ExtendibleTable, GrowsBySegmentsAndNeverByMore) {
+  Table table;
+  SampleGenerator generator(4);
+  std::size_t before = table.bytes();
+  for (std::uint32_t i = 1; i <= 100'000; ++i) {
+    table.insert({static_cast<std::uint32_t>(generator.next()), i});
+    const std::size_t grown = table.bytes() - before;
+    // A segment with its pointer, and seldom a directory of twice the size, which is still small.
+    ASSERT_LE(grown, std::size_t{12} << 10) << i;
+    before = table.bytes();
+  }
+  table.check_invariants();
+  EXPECT_LT(table.bytes(), 100'000 * sizeof(TestSlot) * 2.6);
+}
+
+}  // namespace
+}  // namespace rollcall::engine

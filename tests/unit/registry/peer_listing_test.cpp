@@ -1,0 +1,347 @@
+#include "engine/registry/peer_listing.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/limits.h"
+#include "engine/wire/address_text.h"
+
+namespace rollcall::engine {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Instant kNow(1000s);
+constexpr Instant kLater(5000s);
+constexpr std::size_t kAll = limits::kAnswerPeersMax;
+// A chunk of the rendered cache, as peers; see PeerListing.
+constexpr std::size_t kChunk = 32;
+
+// A listing whose peers are known by their port.
+class ListingUnderTest {
+ public:
+  explicit ListingUnderTest(std::uint64_t seed = 1,
+                            std::size_t rendered_bytes_max = limits::kRenderedBytesMax)
+      : listing_(pool_, SampleGenerator(seed), rendered_bytes_max) {}
+
+  void add(std::uint16_t port, Instant deadline = kLater) {
+    const EntryNumber number = pool_.allocate("nick");
+    ClientEntry& entry = pool_[number];
+    entry.state = EntryState::kActive;
+    entry.host = HostAddress::v4(10, 0, 0, 1);
+    entry.port = port;
+    entry.deadline = deadline;
+    listing_.insert(number);
+    numbers_[port] = number;
+  }
+  void add_up_to(std::size_t ports) {
+    for (std::size_t port = 1; port <= ports; ++port) add(static_cast<std::uint16_t>(port));
+  }
+
+  void remove(std::uint16_t port) {
+    const EntryNumber number = numbers_.at(port);
+    listing_.remove(number);
+    pool_[number].state = EntryState::kFree;
+    pool_.free(number);
+    numbers_.erase(port);
+  }
+
+  ClientEntry& entry(std::uint16_t port) { return pool_[numbers_.at(port)]; }
+  PeerListing& listing() { return listing_; }
+  const std::map<std::uint16_t, EntryNumber>& numbers() const { return numbers_; }
+
+  // The ports listed at these positions.
+  std::vector<std::uint16_t> list(std::size_t first, std::size_t last, std::size_t peers_max = kAll,
+                                  Instant now = kNow) {
+    OutputBuffer out;
+    const std::size_t listed = listing_.append(first, last, peers_max, now, out);
+    listing_.check_invariants();
+    std::vector<std::uint16_t> ports;
+    std::string_view text = out.view();
+    while (!text.empty()) {
+      const std::size_t end = text.find("', ");
+      EXPECT_NE(end, std::string_view::npos) << text;
+      EXPECT_TRUE(text.starts_with('\'')) << text;
+      const auto endpoint = parse_endpoint(text.substr(1, end - 1));
+      EXPECT_TRUE(endpoint.has_value()) << text;
+      ports.push_back(endpoint.value_or(Endpoint{}).port);
+      text.remove_prefix(end + 3);
+    }
+    EXPECT_EQ(listed, ports.size());
+    return ports;
+  }
+  std::vector<std::uint16_t> list(Instant now = kNow) { return list(0, listing_.size(), kAll, now); }
+
+  std::vector<std::uint16_t> sorted(Instant now = kNow) {
+    std::vector<std::uint16_t> ports = list(now);
+    std::ranges::sort(ports);
+    return ports;
+  }
+
+ private:
+  EntryPool pool_;
+  PeerListing listing_;
+  std::map<std::uint16_t, EntryNumber> numbers_;
+};
+
+std::vector<std::uint16_t> ports_up_to(std::size_t last) {
+  std::vector<std::uint16_t> ports;
+  for (std::size_t port = 1; port <= last; ++port) ports.push_back(static_cast<std::uint16_t>(port));
+  return ports;
+}
+
+TEST(PeerListing, ListsNothingWhenEmpty) {
+  ListingUnderTest under_test;
+  EXPECT_TRUE(under_test.list().empty());
+  under_test.listing().check_invariants();
+}
+
+TEST(PeerListing, WritesEachPeerInQuotesWithACommaBehindIt) {
+  ListingUnderTest under_test;
+  under_test.add(9999);
+  OutputBuffer out;
+  EXPECT_EQ(under_test.listing().append(0, 1, kAll, kNow, out), 1u);
+  EXPECT_EQ(out.view(), "'10.0.0.1:9999', ");
+
+  under_test.entry(9999).host = parse_host("2001:db8::1").value();
+  under_test.listing().changed(under_test.entry(9999));
+  out.clear();
+  under_test.listing().append(0, 1, kAll, kNow, out);
+  EXPECT_EQ(out.view(), "'[2001:db8::1]:9999', ");
+}
+
+TEST(PeerListing, HasRoomForTheLongestAddresses) {
+  ListingUnderTest under_test;
+  for (std::uint16_t port = 65000; port < 65000 + 2 * kChunk; ++port) {
+    under_test.add(port);
+    under_test.entry(port).host.bytes.fill(0xFF);
+  }
+  EXPECT_EQ(under_test.list().size(), 2 * kChunk);
+}
+
+TEST(PeerListing, ListsEverybodyOnceAtEverySize) {
+  ListingUnderTest under_test;
+  for (std::size_t size = 1; size <= 4 * kChunk + 1; ++size) {
+    under_test.add(static_cast<std::uint16_t>(size));
+    EXPECT_EQ(under_test.sorted(), ports_up_to(size));
+  }
+}
+
+TEST(PeerListing, ListsAnyRunOfPositionsTheSameWay) {
+  constexpr std::size_t kSize = 2 * kChunk + 7;
+  ListingUnderTest under_test;
+  under_test.add_up_to(kSize);
+  const std::vector<std::uint16_t> all = under_test.list();
+  for (std::size_t first = 0; first <= kSize; ++first) {
+    for (std::size_t last = first; last <= kSize; ++last) {
+      ASSERT_TRUE(std::ranges::equal(under_test.list(first, last),
+                                     std::span(all).subspan(first, last - first)));
+    }
+  }
+}
+
+TEST(PeerListing, StopsExactlyAtTheMostThatIsWanted) {
+  constexpr std::size_t kSize = 2 * kChunk + 7;
+  ListingUnderTest under_test;
+  under_test.add_up_to(kSize);
+  const std::vector<std::uint16_t> all = under_test.list();
+  for (std::size_t first : {std::size_t{0}, std::size_t{5}, kChunk - 1, kChunk, kChunk + 1}) {
+    for (std::size_t peers_max = 0; peers_max <= kSize + 1; ++peers_max) {
+      const std::size_t expected = std::min(peers_max, kSize - first);
+      ASSERT_TRUE(std::ranges::equal(under_test.list(first, kSize, peers_max),
+                                     std::span(all).subspan(first, expected)));
+    }
+  }
+  EXPECT_EQ(under_test.list(3, kSize, SIZE_MAX).size(), kSize - 3);
+}
+
+TEST(PeerListing, SkipsTheExpiredWithoutCountingThem) {
+  constexpr std::size_t kSize = 3 * kChunk;
+  ListingUnderTest under_test;
+  for (std::uint16_t port = 1; port <= kSize; ++port) {
+    under_test.add(port, port % 2 == 0 ? kLater : kNow);
+  }
+  EXPECT_EQ(under_test.list().size(), kSize / 2);
+  for (std::size_t peers_max = 0; peers_max <= kSize / 2; ++peers_max) {
+    const std::vector<std::uint16_t> ports = under_test.list(0, kSize, peers_max);
+    ASSERT_EQ(ports.size(), peers_max);
+    EXPECT_TRUE(std::ranges::all_of(ports, [](std::uint16_t port) { return port % 2 == 0; }));
+  }
+}
+
+TEST(PeerListing, ListsNobodyFromTheirDeadlineOnThoughTheTextIsReady) {
+  ListingUnderTest under_test;
+  under_test.add_up_to(kChunk);
+  under_test.add(1000, kNow);
+  EXPECT_EQ(under_test.list(kNow - 1ns).size(), kChunk + 1);
+  EXPECT_EQ(under_test.list(kNow).size(), kChunk);
+  EXPECT_EQ(under_test.sorted(kNow), ports_up_to(kChunk));
+  EXPECT_EQ(under_test.list(kLater - 1ns).size(), kChunk);
+  EXPECT_TRUE(under_test.list(kLater).empty());
+}
+
+TEST(PeerListing, KeepsListingThoseWhoseLeaseWasExtended) {
+  ListingUnderTest under_test;
+  under_test.add_up_to(kChunk);
+  under_test.list();
+  under_test.entry(7).deadline = kLater + 10s;  // as KeepAlive does: the listing is not told
+  EXPECT_EQ(under_test.list(kLater), std::vector<std::uint16_t>{7});
+  EXPECT_TRUE(under_test.list(kLater + 10s).empty());
+}
+
+TEST(PeerListing, ShowsAChangedAddressAtOnce) {
+  ListingUnderTest under_test;
+  under_test.add_up_to(2 * kChunk);
+  under_test.list();
+  under_test.entry(7).port = 7777;
+  under_test.listing().changed(under_test.entry(7));
+  std::vector<std::uint16_t> expected = ports_up_to(2 * kChunk);
+  expected.erase(expected.begin() + 6);
+  expected.push_back(7777);
+  EXPECT_EQ(under_test.sorted(), expected);
+}
+
+TEST(PeerListing, ForgetsWhoIsRemovedAtEverySize) {
+  constexpr std::uint16_t kSize = 2 * kChunk + 3;
+  ListingUnderTest under_test;
+  under_test.add_up_to(kSize);
+  for (std::uint16_t removed = 1; removed <= kSize; ++removed) {
+    under_test.list();
+    under_test.remove(removed);
+    const std::vector<std::uint16_t> left = under_test.sorted();
+    ASSERT_EQ(left.size(), kSize - removed);
+    ASSERT_TRUE(left.empty() || left.front() == removed + 1);
+  }
+}
+
+TEST(PeerListing, NeverShowsATextThatIsOutOfDate) {
+  // One chunk's text fits into the smaller cache, so that chunks drive each other out.
+  for (const std::size_t rendered_bytes_max : {std::size_t{0}, std::size_t{5000}, kAll}) {
+    SampleGenerator generator(4);
+    ListingUnderTest under_test(3, rendered_bytes_max);
+    Instant now = kNow;
+    for (int step = 0; step < 5000; ++step) {
+      const auto port = static_cast<std::uint16_t>(1 + generator.below(5 * kChunk));
+      const bool is_listed = under_test.numbers().contains(port);
+      switch (generator.below(4)) {
+        case 0:
+        case 1:
+          if (!is_listed) under_test.add(port, now + Duration(1 + generator.below(1000)));
+          break;
+        case 2:
+          if (is_listed) under_test.remove(port);
+          break;
+        case 3:
+          if (is_listed) {
+            under_test.entry(port).host.bytes[15] = static_cast<std::uint8_t>(generator.next());
+            under_test.listing().changed(under_test.entry(port));
+          }
+          break;
+      }
+      now += Duration(generator.below(20));
+      std::vector<std::uint16_t> expected;
+      for (const auto& [other, number] : under_test.numbers()) {
+        if (under_test.entry(other).deadline > now) expected.push_back(other);
+      }
+      ASSERT_EQ(under_test.sorted(now), expected);
+    }
+  }
+}
+
+TEST(PeerListing, KeepsRenderedTextWithinItsBound) {
+  constexpr std::size_t kBound = 100'000;
+  ListingUnderTest under_test(1, kBound);
+  under_test.add_up_to(20'000);
+  under_test.list();
+  EXPECT_GT(under_test.listing().rendered_bytes(), kBound / 2);
+  EXPECT_LE(under_test.listing().rendered_bytes(), kBound + 1000);
+}
+
+TEST(PeerListing, SpreadsOverSeveralBlocks) {
+  ListingUnderTest under_test;
+  under_test.add_up_to(40'000);
+  EXPECT_EQ(under_test.sorted(), ports_up_to(40'000));
+  for (std::uint16_t port = 1; port <= 39'990; ++port) under_test.remove(port);
+  EXPECT_EQ(under_test.sorted().front(), 39'991);
+  EXPECT_EQ(under_test.list().size(), 10u);
+}
+
+// ---- Fairness ----
+
+// How far counts are from being equal, in the units of a chi-square distribution.
+double chi_square(const std::vector<std::size_t>& counts) {
+  double total = 0;
+  for (const std::size_t count : counts) total += static_cast<double>(count);
+  const double expected = total / static_cast<double>(counts.size());
+  double sum = 0;
+  for (const std::size_t count : counts) {
+    const double difference = static_cast<double>(count) - expected;
+    sum += difference * difference / expected;
+  }
+  return sum;
+}
+
+// Six standard deviations above what is to be expected of this many equally likely counts: a wrong
+// order is far beyond it, and a right one never meets it.
+double chi_square_max(std::size_t counts) {
+  const double freedom = static_cast<double>(counts) - 1;
+  return freedom + 6 * std::sqrt(2 * freedom);
+}
+
+// Counts how often each peer stands at each place, over many listings that are built the same way.
+template <typename Build>
+void expect_every_place_equally_likely(std::size_t size, Build build) {
+  constexpr std::size_t kTrials = 4000;
+  std::map<std::uint16_t, std::vector<std::size_t>> places_of;
+  for (std::size_t trial = 0; trial < kTrials; ++trial) {
+    ListingUnderTest under_test(1000 + trial, 0);
+    build(under_test);
+    const std::vector<std::uint16_t> order = under_test.list();
+    ASSERT_EQ(order.size(), size);
+    for (std::size_t place = 0; place < size; ++place) {
+      places_of[order[place]].resize(size);
+      ++places_of[order[place]][place];
+    }
+  }
+  for (const auto& [port, counts] : places_of) {
+    EXPECT_LT(chi_square(counts), chi_square_max(size)) << "port " << port;
+  }
+}
+
+TEST(PeerListing, PutsEverybodyAtEveryPlaceEquallyOften) {
+  expect_every_place_equally_likely(12, [](ListingUnderTest& under_test) {
+    under_test.add_up_to(12);
+  });
+}
+
+TEST(PeerListing, StaysFairWhenPeersLeave) {
+  expect_every_place_equally_likely(12, [](ListingUnderTest& under_test) {
+    under_test.add_up_to(20);
+    for (std::uint16_t port = 3; port <= 10; ++port) under_test.remove(port);
+  });
+}
+
+TEST(PeerListing, StaysFairWhenPeersComeBack) {
+  expect_every_place_equally_likely(12, [](ListingUnderTest& under_test) {
+    under_test.add_up_to(12);
+    for (int round = 0; round < 3; ++round) {
+      under_test.remove(1);
+      under_test.remove(12);
+      under_test.remove(5);
+      under_test.add(5);
+      under_test.add(1);
+      under_test.add(12);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace rollcall::engine

@@ -1,0 +1,38 @@
+#include "tests/support/registry_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "engine/random.h"
+#include "tests/support/registry_trial.h"
+
+namespace rollcall::tests {
+namespace {
+
+using engine::Outcome;
+
+TEST(RegistryModel, DescribesTheRegistryWhateverComesUp) {
+  constexpr std::uint64_t kTrials = 400;
+  constexpr int kSteps = 150;
+  std::map<Outcome, std::size_t> outcomes;
+  for (std::uint64_t seed = 0; seed < kTrials; ++seed) {
+    engine::SampleGenerator generator(seed);
+    RegistryTrial trial([&](std::size_t below) { return generator.below(below); });
+    for (int step = 0; step < kSteps; ++step) {
+      ASSERT_EQ(trial.step(), "") << "trial " << seed << ", step " << step;
+    }
+    for (const auto& [outcome, count] : trial.outcomes()) outcomes[outcome] += count;
+  }
+  // Everything that a registry can decide came up often.
+  for (const Outcome outcome :
+       {Outcome::kSuccess, Outcome::kNotRegistered, Outcome::kOtherHost, Outcome::kWrongCookie,
+        Outcome::kHasCookie, Outcome::kRegistryFull, Outcome::kHostFull}) {
+    EXPECT_GT(outcomes[outcome], 300u) << engine::message_of(outcome);
+  }
+}
+
+}  // namespace
+}  // namespace rollcall::tests
