@@ -1,0 +1,179 @@
+// The engine without any transport: what a request costs, from bytes to bytes.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/wire/text_request.h"
+#include "tests/support/allocation_counter.h"
+#include "tests/support/seeded_random.h"
+
+namespace rollcall::bench {
+namespace {
+
+using engine::HostAddress;
+using engine::OutputBuffer;
+using engine::Time;
+using engine::WallTime;
+using tests::AllocationCounter;
+using tests::SeededRandom;
+
+constexpr std::size_t kBatch = engine::limits::kBatchRequestsMax;
+
+std::string nick_of(std::size_t peer) {
+  std::string digits = std::to_string(peer);
+  return "peer-" + std::string(8 - digits.size(), '0') + digits;
+}
+
+Time time_at(engine::Duration since_start) {
+  return {engine::Instant(since_start),
+          WallTime(std::chrono::seconds(1'700'000'000) +
+                   std::chrono::floor<std::chrono::seconds>(since_start))};
+}
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+engine::RegistryOptions registry_options(std::size_t peers) {
+  engine::RegistryOptions options;
+  options.peers_max = std::max<std::size_t>(peers, 1);
+  options.peers_per_host_max = peers;
+  return options;
+}
+
+// A registry of `peers` peers that registered from one host, as behind one connection.
+class Fixture {
+ public:
+  explicit Fixture(std::size_t peers)
+      : peers_(peers),
+        registry_(registry_options(peers), random_),
+        engine_(registry_, {}, random_) {
+    session_ = engine_.open(host_, time_at({}));
+    std::string text;
+    for (std::size_t peer = 0; peer < peers; ++peer) {
+      text =
+          "Register P2Pv1\n\n" + nick_of(peer) + "\n" + std::to_string(1024 + peer % 60000) + "\n";
+      receive(text);
+    }
+  }
+
+  // `count` batches of requests about random peers.
+  std::vector<std::string> batches(const std::string& head, bool has_port, std::size_t count) {
+    std::mt19937_64 generator(7);
+    std::vector<std::string> batches(count);
+    for (std::string& batch : batches) {
+      for (std::size_t i = 0; i < kBatch; ++i) {
+        const std::size_t peer = generator() % peers_;
+        batch += head + nick_of(peer) + "\n";
+        if (has_port) batch += std::to_string(1024 + peer % 60000) + "\n";
+      }
+    }
+    return batches;
+  }
+
+  // The answer to `text`. Valid until the next call.
+  std::string_view receive(const std::string& text) {
+    out_.clear();
+    std::size_t consumed = 0;
+    consumed = engine_.receive(session_, bytes_of(text), time_at(std::chrono::seconds(1)), out_);
+    if (consumed != text.size()) std::abort();
+    return out_.view();
+  }
+
+ private:
+  std::size_t peers_;
+  SeededRandom random_{1};
+  HostAddress host_ = HostAddress::v4(10, 0, 0, 1);
+  engine::Registry registry_;
+  engine::Engine engine_;
+  engine::SessionId session_{};
+  OutputBuffer out_;
+};
+
+void run_batches(benchmark::State& state, Fixture& fixture, const std::vector<std::string>& batches,
+                 std::string_view answer) {
+  std::string expected;
+  for (std::size_t i = 0; i < kBatch; ++i) expected += answer;
+  for (const std::string& batch : batches) {
+    if (fixture.receive(batch) != expected) return state.SkipWithError("a wrong answer");
+  }
+  std::size_t next = 0;
+  const AllocationCounter allocations;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(fixture.receive(batches[next]));
+    if (++next == batches.size()) next = 0;
+  }
+  const auto requests = static_cast<double>(state.iterations()) * kBatch;
+  state.SetItemsProcessed(static_cast<std::int64_t>(requests));
+  state.counters["allocations/request"] = static_cast<double>(allocations.count()) / requests;
+  state.counters["ns/request"] =
+      benchmark::Counter(requests / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
+void BM_Engine_RegisterRenewal(benchmark::State& state) {
+  const auto peers = static_cast<std::size_t>(state.range(0));
+  Fixture fixture(peers);
+  run_batches(state, fixture, fixture.batches("Register P2Pv1\n\n", true, 4096),
+              "Response 20 P2Pv1\n\nSuccess\n");
+}
+
+void BM_Engine_KeepAlive(benchmark::State& state) {
+  Fixture fixture(static_cast<std::size_t>(state.range(0)));
+  run_batches(state, fixture, fixture.batches("KeepAlive P2Pv1\n\n", false, 4096),
+              "Response 20 P2Pv1\n\nSuccess\n");
+}
+
+void scales(benchmark::internal::Benchmark* benchmark) {
+  if (std::getenv("ROLLCALL_BENCH_TINY") != nullptr) {
+    benchmark->Arg(1000);
+  } else {
+    benchmark->Arg(1000)->Arg(1'000'000)->Arg(10'000'000);
+  }
+}
+BENCHMARK(BM_Engine_RegisterRenewal)->Apply(scales);
+BENCHMARK(BM_Engine_KeepAlive)->Apply(scales);
+
+void BM_TextRequest_ParseRegister(benchmark::State& state) {
+  const std::string text = "Register P2Pv1\n\npeer-00001234\n65400\n";
+  engine::Message message;
+  for (auto _ : state) {
+    engine::TextRequestParser parser;
+    benchmark::DoNotOptimize(parser.advance(text, message));
+    benchmark::DoNotOptimize(message);
+  }
+  if (message.request.port != 65400) state.SkipWithError("a wrong parse");
+}
+BENCHMARK(BM_TextRequest_ParseRegister);
+
+void BM_Engine_LimitedQuery(benchmark::State& state) {
+  Fixture fixture(static_cast<std::size_t>(state.range(0)));
+  const std::string query = "PQuery P2Pv1\nLimit: 50\n\npeer-00000007\n";
+  if (std::ranges::count(fixture.receive(query), ':') != 51) {
+    return state.SkipWithError("a wrong answer");
+  }
+  const AllocationCounter allocations;
+  for (auto _ : state) benchmark::DoNotOptimize(fixture.receive(query));
+  state.counters["allocations/request"] =
+      static_cast<double>(allocations.count()) / static_cast<double>(state.iterations());
+}
+BENCHMARK(BM_Engine_LimitedQuery)->Apply(scales);
+
+void BM_Engine_WholeQuery(benchmark::State& state) {
+  Fixture fixture(1000);
+  const std::string query = "PQuery P2Pv1\n\npeer-00000007\n";
+  if (std::ranges::count(fixture.receive(query), ':') != 1000) {
+    return state.SkipWithError("a wrong answer");
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(fixture.receive(query));
+}
+BENCHMARK(BM_Engine_WholeQuery);
+
+}  // namespace
+}  // namespace rollcall::bench
