@@ -23,12 +23,14 @@ std::size_t write_peer(const ClientEntry& entry, char* to) {
 PeerListing::PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t rendered_bytes_max)
     : pool_(pool),
       generator_(generator),
-      rendered_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))) {}
+      rendered_slots_max_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))) {}
 
 void PeerListing::insert(EntryNumber number) {
   if (size_ == order_.size() * kBlockPeers) {
     order_.push_back(std::make_unique_for_overwrite<Block>());
-    is_current_.resize(order_.size() * kBlockPeers / kChunkPeers);
+    const std::size_t chunks = order_.size() * (kBlockPeers / kChunkPeers);
+    is_current_.resize(chunks);
+    rendered_.resize(std::min(chunks, rendered_slots_max_));
   }
   const std::size_t last = size_++;
   const std::size_t place = generator_.below(size_);

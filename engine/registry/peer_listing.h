@@ -86,7 +86,9 @@ class PeerListing {
   // Whether a chunk's text, if it is in the cache, is that of its entries. A bit each, so that a
   // change costs no wait for memory.
   std::vector<bool> is_current_;
-  // The cache: chunk c may be in slot c % size.
+  // The cache: chunk c may be in slot c % size. While it grows it has a slot for every chunk, so a
+  // chunk stays where it is.
+  const std::size_t rendered_slots_max_;
   std::vector<std::unique_ptr<RenderedChunk>> rendered_;
   std::size_t rendered_chunks_ = 0;
 };

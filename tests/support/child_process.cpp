@@ -57,7 +57,7 @@ std::optional<std::string> find_line(const std::string& text, std::string_view p
                                      std::size_t n) {
   std::size_t begin = 0;
   for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-    const std::string line = text.substr(begin, end - begin);
+    std::string line = text.substr(begin, end - begin);
     begin = end + 1;
     if (line.find(part) == std::string::npos) continue;
     if (n-- == 0) return line;

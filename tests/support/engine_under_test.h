@@ -84,8 +84,8 @@ class EngineUnderTest {
 // The bytes of `text`, as a transport would hand them over.
 std::span<const std::byte> bytes_of(std::string_view text);
 
-// The addresses in `['10.0.0.7:9999', '10.0.0.8:80']`, sorted; the listing's own form with a comma at
-// the end is as good. Whatever is not an address in quotes separates them.
+// The addresses in `['10.0.0.7:9999', '10.0.0.8:80']`, sorted; the listing's own form with a comma
+// at the end is as good. Whatever is not an address in quotes separates them.
 std::vector<std::string> addresses_in(std::string_view list);
 
 }  // namespace rollcall::tests

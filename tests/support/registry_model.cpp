@@ -111,8 +111,7 @@ std::string RegistryModel::apply(const engine::Operation& operation, const HostA
   const auto found = entries_.find(std::string(request.nick));
   if (found != entries_.end()) note_expiry(found->second, now_);
   mark_those_that_may_be_forgotten();
-  const bool changes =
-      operation.outcome == Outcome::kSuccess && request.method != Method::kPQuery;
+  const bool changes = operation.outcome == Outcome::kSuccess && request.method != Method::kPQuery;
   if (changes != (told != nullptr)) return changes ? "no change told" : "a change told";
   if (!changes) return "";
   if (told->nick != request.nick) return "told of another nick";
@@ -147,7 +146,8 @@ void RegistryModel::execute(Entry& entry, const engine::Operation& operation,
 
 // The nick of `entry` is unknown or inactive, and is registered: all that stays is its history.
 void RegistryModel::register_free(Entry& entry) const {
-  if (entry.inactive_since.has_value() && now_ - *entry.inactive_since >= engine::limits::kHistory) {
+  if (entry.inactive_since.has_value() &&
+      now_ - *entry.inactive_since >= engine::limits::kHistory) {
     entry.days.clear();
   }
   entry.inactive_since.reset();

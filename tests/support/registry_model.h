@@ -27,11 +27,12 @@ class RegistryModel {
   explicit RegistryModel(const engine::RegistryOptions& options);
 
   // What the operation may come to. It changes nothing.
-  std::set<engine::Outcome> outcomes(const engine::Request& request, const engine::HostAddress& host,
-                                     bool open_query, engine::Instant now) const;
+  std::set<engine::Outcome> outcomes(const engine::Request& request,
+                                     const engine::HostAddress& host, bool open_query,
+                                     engine::Instant now) const;
 
-  // Takes over that an operation came to `outcome`, and that `told` was told of it, which is null if
-  // nothing was. Returns what is wrong with `told`; empty if nothing.
+  // Takes over that an operation came to `outcome`, and that `told` was told of it, which is null
+  // if nothing was. Returns what is wrong with `told`; empty if nothing.
   std::string apply(const engine::Operation& operation, const engine::HostAddress& host,
                     bool open_query, engine::Time time, const engine::Change* told);
 
@@ -41,8 +42,8 @@ class RegistryModel {
   // The addresses of the active entries, sorted. To list them is to let the registry know the time.
   std::vector<std::string> list(engine::Instant now);
 
-  // How many entries the registry counts as active: at least those who are, and at most those besides
-  // whose lease ended without its having taken note.
+  // How many entries the registry counts as active: at least those who are, and at most those
+  // besides whose lease ended without its having taken note.
   std::size_t active(engine::Instant now) const;
   std::size_t active_max() const;
 

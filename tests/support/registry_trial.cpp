@@ -150,11 +150,11 @@ std::string RegistryTrial::check_sequence(const ToldChange& told) {
 
 Request RegistryTrial::choose_request(bool only_queries) {
   Request request;
-  request.method = only_queries ? Method::kPQuery
-                                : one_of(std::array{Method::kRegister, Method::kRegister,
-                                                    Method::kKeepAlive, Method::kLeave,
-                                                    Method::kPQuery},
-                                         choose_);
+  request.method = only_queries
+                       ? Method::kPQuery
+                       : one_of(std::array{Method::kRegister, Method::kRegister, Method::kKeepAlive,
+                                           Method::kLeave, Method::kPQuery},
+                                choose_);
   request.nick = one_of(kNicks, choose_);
   request.port = static_cast<std::uint16_t>(1 + choose_(3));
   choose_cookie(request);
@@ -187,11 +187,11 @@ std::string RegistryTrial::list_some() {
 }
 
 void RegistryTrial::pass_time() {
-  const Duration step = one_of(
-      std::array<Duration, 14>{0s, 1ns, 249ms, 250ms, 300ms, options_.ttl - 1ns, options_.ttl,
-                               options_.ttl + 1ns, options_.ttl / 2, 1h, 24h, 240h, 720h - 1ns,
-                               720h},
-      choose_);
+  const Duration step =
+      one_of(std::array<Duration, 14>{0s, 1ns, 249ms, 250ms, 300ms, options_.ttl - 1ns,
+                                      options_.ttl, options_.ttl + 1ns, options_.ttl / 2, 1h, 24h,
+                                      240h, 720h - 1ns, 720h},
+             choose_);
   now_ += step;
   wall_ += std::chrono::floor<std::chrono::seconds>(step);
   // The wall clock is set now and then.

@@ -207,8 +207,7 @@ bool is_same(const Message& a, const Message& b) {
   if (a.outcome != Outcome::kSuccess) return true;
   return a.request.method == b.request.method && a.request.nick == b.request.nick &&
          a.request.nick.data() == b.request.nick.data() && a.request.port == b.request.port &&
-         a.request.limit == b.request.limit &&
-         a.request.cookie_header == b.request.cookie_header &&
+         a.request.limit == b.request.limit && a.request.cookie_header == b.request.cookie_header &&
          (a.request.cookie_header != CookieHeader::kShown || a.request.cookie == b.request.cookie);
 }
 

@@ -291,7 +291,7 @@ TEST(Loopback, ItDrainsSixtyFourKibibytes) {
   client.send(std::string(limits::kDrainBytesMax - 1, 'x'));
   server.loopback.settle();
   EXPECT_EQ(server.loopback.connections(), 1u);
-  client.send("x");
+  client.send("xx");
   server.loopback.settle();
   EXPECT_EQ(server.loopback.connections(), 0u);
 }
@@ -468,6 +468,21 @@ TEST(Loopback, AFlooderDelaysOthersByOneReadAtMost) {
   server.loopback.advance(0s);
   EXPECT_EQ(other.delivered(), kNotRegistered);
   EXPECT_EQ(flooder.unread_by_server(), 0u);
+}
+
+TEST(Loopback, WhoSendsMoreDoesNotLoseItsTurn) {
+  Server server;
+  LoopbackClient flooder = server.loopback.connect(kAlice);
+  LoopbackClient other = server.loopback.connect(kBob);
+  server.loopback.settle();
+  flooder.send(repeated("Leave P2Pv1\n\nalice\n", 400'000));
+  const std::string request = "Leave P2Pv1\n\nbob\n";
+  for (const char byte : request) {
+    other.send({&byte, 1});
+    EXPECT_TRUE(server.loopback.step());
+    EXPECT_LE(other.unread_by_server(), 2u);
+  }
+  EXPECT_GT(flooder.unread_by_server(), 0u);
 }
 
 // ---- Places ----

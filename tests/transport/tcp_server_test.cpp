@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -309,6 +310,29 @@ TEST(TcpServer, SlowReaderGetsEveryAnswer) {
   for (int i = 0; i < kQueries; ++i) {
     ASSERT_TRUE(client.receive(list.size()) == list) << "answer " << i;
   }
+}
+
+TEST(TcpServer, FlooderLeavesTurnsToOthers) {
+  TestServer server;
+  server.serve();
+  SocketClient flooder = server.connect();
+  ASSERT_TRUE(is_served(flooder, "flooder"));
+  std::string requests;
+  while (requests.size() < engine::limits::kReadBytesMax) {
+    requests += "KeepAlive P2Pv1\n\nflooder\n";
+  }
+  std::atomic<bool> is_over = false;
+  std::thread flood([&] {
+    while (!is_over) flooder.send(requests);
+  });
+  std::thread reading([&] { flooder.receive_to_end(); });
+
+  SocketClient client = server.connect(kOtherLoopback);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(is_served(client, "patient"));
+  is_over = true;
+  flood.join();
+  flooder.half_close();
+  reading.join();
 }
 
 TEST(TcpServer, SteadyStateAllocatesNothing) {

@@ -111,9 +111,11 @@ TEST_P(Allocation, IsNoneForALimitedPQuery) {
 }
 
 TEST_P(Allocation, IsNoneForARefusal) {
-  EXPECT_EQ(run("Register", "Cookie: bad\n", "Response 400 P2Pv1\n\nBad message: bad Cookie\n"), 0u);
+  EXPECT_EQ(run("Register", "Cookie: bad\n", "Response 400 P2Pv1\n\nBad message: bad Cookie\n"),
+            0u);
   EXPECT_EQ(run("PQuery", "Limit: 0\n", "Response 400 P2Pv1\n\nBad message: bad Limit\n"), 0u);
-  EXPECT_EQ(run("KeepAlive", "Cookie: new\n", "Response 400 P2Pv1\n\nBad message: bad Cookie\n"), 0u);
+  EXPECT_EQ(run("KeepAlive", "Cookie: new\n", "Response 400 P2Pv1\n\nBad message: bad Cookie\n"),
+            0u);
 }
 
 TEST_P(Allocation, IsNoneForTheOwnersOfEntriesWithCookies) {

@@ -77,10 +77,11 @@ TEST(Engine, ListsWhatTheChangesBeforeTheQueryMade) {
 
 TEST(Engine, AnswersBadRequestsAmongGoodOnesInTheirPlace) {
   EngineUnderTest under_test;
-  EXPECT_EQ(under_test.ask(kHome, "Register P2Pv1\n\n\n1\nRegister P2Pv1\n\nalice\n1\n"
-                                  "PQuery P2Pv1\nLimit: 0\n\nalice\nPQuery P2Pv1\n\nalice\n"
-                                  "Register P2Pv1\n\nalice\n0\nLeave P2Pv1\n\nalice\n"
-                                  "Hello P2Pv1\n\nLeave P2Pv1\n\nalice\n"),
+  EXPECT_EQ(under_test.ask(kHome,
+                           "Register P2Pv1\n\n\n1\nRegister P2Pv1\n\nalice\n1\n"
+                           "PQuery P2Pv1\nLimit: 0\n\nalice\nPQuery P2Pv1\n\nalice\n"
+                           "Register P2Pv1\n\nalice\n0\nLeave P2Pv1\n\nalice\n"
+                           "Hello P2Pv1\n\nLeave P2Pv1\n\nalice\n"),
             answer_line(Outcome::kBadNick) + std::string(kSuccessLine) +
                 answer_line(Outcome::kBadLimit) + "Response 20 P2Pv1\n\n['10.0.0.1:1']\n" +
                 answer_line(Outcome::kBadPort) + std::string(kSuccessLine) +
@@ -257,9 +258,12 @@ TEST(Engine, GivesTheNumberOfAClosedSessionToAnother) {
 }
 
 TEST(Engine, ClosesASessionInEveryState) {
-  const std::string states[] = {"", "Register P2P", "Register P2Pv1\n\nalice\n80",
+  const std::string states[] = {"",
+                                "Register P2P",
+                                "Register P2Pv1\n\nalice\n80",
                                 "Register P2Pv1\nContentLength: 100\n\nalice",
-                                "Register P2Pv1\n\nalice\n80\n", "Hello\n"};
+                                "Register P2Pv1\n\nalice\n80\n",
+                                "Hello\n"};
   EngineUnderTest under_test;
   for (const std::string& state : states) {
     for (const bool is_quiet : {false, true}) {
@@ -379,9 +383,10 @@ TEST(Engine, HandsOutEverySessionThatIsDueEarliestFirst) {
 
 TEST(Engine, CountsAnswersByOutcomeAndRequestsByMethod) {
   EngineUnderTest under_test;
-  under_test.ask(kHome, "Register P2Pv1\n\nalice\n80\nKeepAlive P2Pv1\n\nalice\n"
-                        "PQuery P2Pv1\n\nalice\nLeave P2Pv1\n\nalice\nLeave P2Pv1\n\nalice\n"
-                        "Register P2Pv1\n\nalice\n0\nHello\n");
+  under_test.ask(kHome,
+                 "Register P2Pv1\n\nalice\n80\nKeepAlive P2Pv1\n\nalice\n"
+                 "PQuery P2Pv1\n\nalice\nLeave P2Pv1\n\nalice\nLeave P2Pv1\n\nalice\n"
+                 "Register P2Pv1\n\nalice\n0\nHello\n");
   const EngineCounters& counters = under_test.engine().counters();
   const auto answers = [&](Outcome outcome) {
     return counters.answers[static_cast<std::size_t>(outcome)];

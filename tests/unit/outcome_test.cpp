@@ -37,8 +37,8 @@ TEST(Outcome, SaysWhyInAShortAsciiPhrase) {
     const std::string_view message = message_of(outcome);
     EXPECT_LE(message.size(), 64u) << message;
     EXPECT_TRUE(std::ranges::all_of(message, [](char c) { return c >= 0x20 && c <= 0x7E; }));
-    const bool has_reason = status_of(outcome) != Status::kSuccess &&
-                            status_of(outcome) != Status::kMethodNotAllowed;
+    const bool has_reason =
+        status_of(outcome) != Status::kSuccess && status_of(outcome) != Status::kMethodNotAllowed;
     EXPECT_EQ(message.find(": ") != std::string_view::npos, has_reason) << message;
   }
 }

@@ -40,8 +40,8 @@ class SessionTest : public testing::Test {
   bool is_open() { return under_test_.engine().is_open(session_); }
   bool awaits_quiet() { return under_test_.engine().awaits_quiet(session_); }
 
-  // Lets time pass to just before `silence` and finds that nothing happens, then to it. Returns what
-  // happened.
+  // Lets time pass to just before `silence` and finds that nothing happens, then to it. Returns
+  // what happened.
   std::string wait(Duration silence) {
     under_test_.advance(silence - 1ns);
     EXPECT_FALSE(under_test_.engine().due(under_test_.now()).has_value()) << "a timer came early";
@@ -65,9 +65,9 @@ class SessionTest : public testing::Test {
 // ---- Ends of messages ----
 
 TEST_F(SessionTest, AnswersEachOfManyRequestsInOrder) {
-  EXPECT_EQ(say("Register P2Pv1\n\nalice\n80\nKeepAlive P2Pv1\n\nbob\nLeave P2Pv1\n\nalice\n"),
-            std::string(kSuccessLine) + answer_line(Outcome::kNotRegistered) +
-                std::string(kSuccessLine));
+  EXPECT_EQ(
+      say("Register P2Pv1\n\nalice\n80\nKeepAlive P2Pv1\n\nbob\nLeave P2Pv1\n\nalice\n"),
+      std::string(kSuccessLine) + answer_line(Outcome::kNotRegistered) + std::string(kSuccessLine));
 }
 
 TEST_F(SessionTest, PutsTogetherARequestThatComesByteByByte) {
@@ -79,8 +79,9 @@ TEST_F(SessionTest, PutsTogetherARequestThatComesByteByByte) {
 }
 
 TEST_F(SessionTest, FramesEachAnswerAsItsRequestWas) {
-  EXPECT_EQ(say(kRegister + "\nKeepAlive P2Pv1\nContentLength: 5\n\naliceKeepAlive P2Pv1\n\nalice\n"),
-            std::string(kSuccessLine) + kCountedSuccess + std::string(kSuccessLine));
+  EXPECT_EQ(
+      say(kRegister + "\nKeepAlive P2Pv1\nContentLength: 5\n\naliceKeepAlive P2Pv1\n\nalice\n"),
+      std::string(kSuccessLine) + kCountedSuccess + std::string(kSuccessLine));
 }
 
 TEST_F(SessionTest, SkipsOneLineEndAfterALength) {
@@ -225,8 +226,7 @@ TEST_F(SessionTest, DoesNotAwaitQuietBetweenRequests) {
 }
 
 TEST_F(SessionTest, IgnoresQuietOnceARequestEndedByLineFeedOrLength) {
-  const std::string framed[] = {kRegister + "\n",
-                                "Register P2Pv1\nContentLength: 8\n\nalice\n80"};
+  const std::string framed[] = {kRegister + "\n", "Register P2Pv1\nContentLength: 8\n\nalice\n80"};
   for (const std::string& first : framed) {
     session_ = under_test_.open(HostAddress::v4(10, 0, 0, 1));
     EXPECT_NE(say(first), "");

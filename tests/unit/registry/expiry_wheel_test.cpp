@@ -181,7 +181,8 @@ TEST(ExpiryWheel, ReturnsWhatExpiredBetweenTwoStepsOfOneSweep) {
 }
 
 TEST(ExpiryWheel, TouchesNobodyTwiceInOneLateSweep) {
-  // The slots that are still to be swept and those of fresh leases are the same places of the wheel.
+  // The slots that are still to be swept and those of fresh leases are the same places of the
+  // wheel.
   constexpr Duration kTtl = 1s;
   for (Duration lag = 0ms; lag <= 3 * kTtl; lag += 50ms) {
     WheelUnderTest under_test(kTtl);

@@ -142,7 +142,7 @@ TEST(ExtendibleTable, LeavesNoTombstonesHoweverManyCameAndWent) {
   }
   under_test.check();
   // The one segment that it began with.
-  EXPECT_LT(under_test.table().bytes(), 2 * Table::kSegmentSlots * sizeof(TestSlot));
+  EXPECT_LT(under_test.table().bytes(), 2 * sizeof(TestSlot) * Table::kSegmentSlots);
 }
 
 TEST(ExtendibleTable, SplitsManyLevelsDeepWhereHashesDifferLate) {

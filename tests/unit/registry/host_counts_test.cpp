@@ -93,9 +93,9 @@ TEST_F(HostCountsTest, GoOverTheMaximumWhereAskedTo) {
 TEST_F(HostCountsTest, KeepNoMemoryForHostsThatLeft) {
   const std::size_t before = counts_.bytes();
   for (std::uint32_t i = 0; i < 10'000; ++i) {
-    const HostCounts::Host h = counts_.host(HostAddress::v4(
-        10, static_cast<std::uint8_t>(i >> 16), static_cast<std::uint8_t>(i >> 8),
-        static_cast<std::uint8_t>(i)));
+    const HostCounts::Host h = counts_.host(HostAddress::v4(10, static_cast<std::uint8_t>(i >> 16),
+                                                            static_cast<std::uint8_t>(i >> 8),
+                                                            static_cast<std::uint8_t>(i)));
     counts_.add(h);
     counts_.subtract(h);
   }

@@ -78,7 +78,9 @@ class ListingUnderTest {
     EXPECT_EQ(listed, ports.size());
     return ports;
   }
-  std::vector<std::uint16_t> list(Instant now = kNow) { return list(0, listing_.size(), kAll, now); }
+  std::vector<std::uint16_t> list(Instant now = kNow) {
+    return list(0, listing_.size(), kAll, now);
+  }
 
   std::vector<std::uint16_t> sorted(Instant now = kNow) {
     std::vector<std::uint16_t> ports = list(now);
@@ -94,7 +96,8 @@ class ListingUnderTest {
 
 std::vector<std::uint16_t> ports_up_to(std::size_t last) {
   std::vector<std::uint16_t> ports;
-  for (std::size_t port = 1; port <= last; ++port) ports.push_back(static_cast<std::uint16_t>(port));
+  for (std::size_t port = 1; port <= last; ++port)
+    ports.push_back(static_cast<std::uint16_t>(port));
   return ports;
 }
 
@@ -120,11 +123,13 @@ TEST(PeerListing, WritesEachPeerInQuotesWithACommaBehindIt) {
 
 TEST(PeerListing, HasRoomForTheLongestAddresses) {
   ListingUnderTest under_test;
-  for (std::uint16_t port = 65000; port < 65000 + 2 * kChunk; ++port) {
+  constexpr std::uint16_t kPorts = 2 * kChunk;
+  for (std::uint16_t i = 0; i < kPorts; ++i) {
+    const auto port = static_cast<std::uint16_t>(65000 + i);
     under_test.add(port);
     under_test.entry(port).host.bytes.fill(0xFF);
   }
-  EXPECT_EQ(under_test.list().size(), 2 * kChunk);
+  EXPECT_EQ(under_test.list().size(), kPorts);
 }
 
 TEST(PeerListing, ListsEverybodyOnceAtEverySize) {
@@ -166,7 +171,8 @@ TEST(PeerListing, StopsExactlyAtTheMostThatIsWanted) {
 TEST(PeerListing, SkipsTheExpiredWithoutCountingThem) {
   constexpr std::size_t kSize = 3 * kChunk;
   ListingUnderTest under_test;
-  for (std::uint16_t port = 1; port <= kSize; ++port) {
+  for (std::size_t i = 1; i <= kSize; ++i) {
+    const auto port = static_cast<std::uint16_t>(i);
     under_test.add(port, port % 2 == 0 ? kLater : kNow);
   }
   EXPECT_EQ(under_test.list().size(), kSize / 2);
@@ -317,9 +323,8 @@ void expect_every_place_equally_likely(std::size_t size, Build build) {
 }
 
 TEST(PeerListing, PutsEverybodyAtEveryPlaceEquallyOften) {
-  expect_every_place_equally_likely(12, [](ListingUnderTest& under_test) {
-    under_test.add_up_to(12);
-  });
+  expect_every_place_equally_likely(12,
+                                    [](ListingUnderTest& under_test) { under_test.add_up_to(12); });
 }
 
 TEST(PeerListing, StaysFairWhenPeersLeave) {

@@ -86,11 +86,11 @@ class RegistryBatches : public testing::TestWithParam<BatchCase> {
   }
 };
 // Far from every limit, and near each of them.
-INSTANTIATE_TEST_SUITE_P(
-    Shards, RegistryBatches,
-    testing::Values(BatchCase{1, 1000, 1000}, BatchCase{8, 1000, 1000}, BatchCase{1, 20, 1000},
-                    BatchCase{8, 20, 1000}, BatchCase{1, 1000, 12}, BatchCase{8, 1000, 12},
-                    BatchCase{8, 70, 66}));
+INSTANTIATE_TEST_SUITE_P(Shards, RegistryBatches,
+                         testing::Values(BatchCase{1, 1000, 1000}, BatchCase{8, 1000, 1000},
+                                         BatchCase{1, 20, 1000}, BatchCase{8, 20, 1000},
+                                         BatchCase{1, 1000, 12}, BatchCase{8, 1000, 12},
+                                         BatchCase{8, 70, 66}));
 
 TEST_P(RegistryBatches, ComeToTheSameWholeAndOneByOne) {
   BatchedRegistry whole(options(), true);

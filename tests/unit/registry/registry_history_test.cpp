@@ -9,7 +9,8 @@
 #include "engine/registry/registry.h"
 #include "tests/support/engine_under_test.h"
 
-// On which of the last 30 days (UTC) a peer registered or kept alive, and how long that is remembered.
+// On which of the last 30 days (UTC) a peer registered or kept alive, and how long that is
+// remembered.
 
 namespace rollcall::engine {
 namespace {

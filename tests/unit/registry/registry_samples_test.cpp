@@ -13,8 +13,8 @@
 #include "engine/registry/registry.h"
 #include "tests/support/engine_under_test.h"
 
-// Lists and samples of a whole registry: everybody who is active, nobody twice, and each as likely as
-// any other.
+// Lists and samples of a whole registry: everybody who is active, nobody twice, and each as likely
+// as any other.
 
 namespace rollcall::engine {
 namespace {
@@ -49,8 +49,8 @@ class RegistrySamples : public testing::TestWithParam<std::size_t> {
   // The peers in a list of `peers_max`. None is there twice.
   std::set<std::size_t> list(std::size_t peers_max) {
     OutputBuffer out;
-    const std::size_t listed = under_test_.registry().append_listing(peers_max, generator_,
-                                                                     under_test_.now(), out);
+    const std::size_t listed =
+        under_test_.registry().append_listing(peers_max, generator_, under_test_.now(), out);
     std::set<std::size_t> peers;
     for (const std::string& address : addresses_in(out.view())) {
       EXPECT_TRUE(address.starts_with("10.0.0.1:")) << address;
@@ -167,8 +167,9 @@ TEST_P(RegistrySamples, OfMoreThanAnAnswerHoldsAreFair) {
 }
 
 TEST_P(RegistrySamples, RaiseTheShardsTimeLikeAnyRequest) {
-  // Two engines read their clocks at slightly different times. Who was left out of a list as expired
-  // may not come back to life for the other engine, or lists would go on without an active peer.
+  // Two engines read their clocks at slightly different times. Who was left out of a list as
+  // expired may not come back to life for the other engine, or lists would go on without an active
+  // peer.
   say("Register", 0);
   under_test_.advance(kTtl);
   EXPECT_TRUE(list(10).empty());

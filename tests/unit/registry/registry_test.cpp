@@ -13,8 +13,8 @@
 #include "engine/wire/address_text.h"
 #include "tests/support/engine_under_test.h"
 
-// What the four operations do, case by case: the table of the protocol, cookies included. Everything
-// is said in wire text, so that the cases read like the exchanges they stand for.
+// What the four operations do, case by case: the table of the protocol, cookies included.
+// Everything is said in wire text, so that the cases read like the exchanges they stand for.
 
 namespace rollcall::engine {
 namespace {
@@ -411,8 +411,9 @@ TEST_F(RegistryTest, CountersTellWhatHappened) {
 // ---- Changes ----
 
 TEST_F(RegistryTest, TellsChangesInOrderWithCountingSequence) {
-  ask(kHome, "Register P2Pv1\n\nalice\n80\nKeepAlive P2Pv1\n\nalice\nRegister P2Pv1\n\nbob\n81\n"
-             "KeepAlive P2Pv1\n\ncarol\nLeave P2Pv1\n\nalice\n");
+  ask(kHome,
+      "Register P2Pv1\n\nalice\n80\nKeepAlive P2Pv1\n\nalice\nRegister P2Pv1\n\nbob\n81\n"
+      "KeepAlive P2Pv1\n\ncarol\nLeave P2Pv1\n\nalice\n");
   const std::vector<std::string> nicks = {"alice", "alice", "bob", "alice"};
   ASSERT_EQ(under_test_.changes().size(), nicks.size());
   for (std::size_t i = 0; i < nicks.size(); ++i) {

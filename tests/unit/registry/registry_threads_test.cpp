@@ -44,8 +44,7 @@ class Worker {
       const std::string requests = some_requests();
       OutputBuffer out;
       const SessionId session = sessions_[generator_.below(sessions_.size())];
-      const std::size_t consumed =
-          engine_.receive(session, tests::bytes_of(requests), time, out);
+      const std::size_t consumed = engine_.receive(session, tests::bytes_of(requests), time, out);
       EXPECT_EQ(consumed, requests.size());
       const auto answers = out.view();
       EXPECT_TRUE(answers.starts_with("Response "));

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include <cstddef>
 #include <iterator>
 #include <map>
@@ -17,8 +16,8 @@
 #include "tests/support/escaped_text.h"
 #include "tests/support/request_model.h"
 
-// The exchanges in tests/golden go through the grammar case by case. Here stand the properties of the
-// machine that reads it, and the edges that an exchange does not show.
+// The exchanges in tests/golden go through the grammar case by case. Here stand the properties of
+// the machine that reads it, and the edges that an exchange does not show.
 
 namespace rollcall::engine {
 namespace {
@@ -159,8 +158,8 @@ TEST(TextRequest, IsRefusedForALengthThatTakesItPastTheLimit) {
 }
 
 TEST(TextRequest, AllocatesNothing) {
-  const std::string text = "PQuery P2Pv1\nContentLength: 5\nLimit: 10\nX: " + std::string(200, 'x') +
-                           "\n\nalice";
+  const std::string text =
+      "PQuery P2Pv1\nContentLength: 5\nLimit: 10\nX: " + std::string(200, 'x') + "\n\nalice";
   const tests::AllocationCounter allocations;
   ASSERT_TRUE(parsed(text).has_value());
   EXPECT_EQ(parsed(text)->outcome, Outcome::kSuccess);
@@ -210,7 +209,8 @@ void expect_no_difference(std::string_view text) {
   }
 }
 
-// A text that is nearly a request: made of the parts that requests are made of, one in sixteen broken.
+// A text that is nearly a request: made of the parts that requests are made of, one in sixteen
+// broken.
 class NearlyRequests {
  public:
   explicit NearlyRequests(std::uint64_t seed) : generator_(seed) {}
@@ -239,21 +239,47 @@ class NearlyRequests {
   }
   std::string line_end() { return one_of({"\n", "\n", "\n", "\r\n"}, {"\r\r\n", "\r", ""}); }
 
-  const Parts first_lines_ = {"Register P2Pv1", "Leave P2Pv1", "KeepAlive P2Pv1", "PQuery P2Pv1",
-                             "PQuery P2Pv1", "Hello P2Pv1", "ABCDEFGHIJKLMNOP P2Pv1"};
-  const Parts bad_first_lines_ = {"register P2Pv1", "Register P2Pv2", "Register  P2Pv1", "",
-                                "ABCDEFGHIJKLMNOPQ P2Pv1", "Register P2Pv1 ", "Register", " P2Pv1"};
-  const Parts headers_ = {"Cookie: new", "Cookie: " + std::string(32, 'a'), "Limit: 10",
-                          "Limit: 1000", "Limit:1", "ContentLength: 5", "ContentLength: 6",
-                          "ContentLength: 8", "ContentLength: 0", "X: y", "Y:", "Z:  ",
+  const Parts first_lines_ = {"Register P2Pv1",        "Leave P2Pv1",  "KeepAlive P2Pv1",
+                              "PQuery P2Pv1",          "PQuery P2Pv1", "Hello P2Pv1",
+                              "ABCDEFGHIJKLMNOP P2Pv1"};
+  const Parts bad_first_lines_ = {
+      "register P2Pv1",          "Register P2Pv2",  "Register  P2Pv1", "",
+      "ABCDEFGHIJKLMNOPQ P2Pv1", "Register P2Pv1 ", "Register",        " P2Pv1"};
+  const Parts headers_ = {"Cookie: new",
+                          "Cookie: " + std::string(32, 'a'),
+                          "Limit: 10",
+                          "Limit: 1000",
+                          "Limit:1",
+                          "ContentLength: 5",
+                          "ContentLength: 6",
+                          "ContentLength: 8",
+                          "ContentLength: 0",
+                          "X: y",
+                          "Y:",
+                          "Z:  ",
                           std::string(32, 'N') + ": " + std::string(256, 'v')};
-  const Parts bad_headers_ = {"Cookie: x", "Limit: 0", "Limit: 1001", "Limit: x", "no colon",
-                             "ContentLength: 05", "ContentLength: 4090", "ContentLength: -1",
-                             std::string(32, 'N') + ":" + std::string(257, 'v'),
-                             std::string(33, 'N') + ": v", "Tab: \t", "\x7F: x", ": x"};
+  const Parts bad_headers_ = {"Cookie: x",
+                              "Limit: 0",
+                              "Limit: 1001",
+                              "Limit: x",
+                              "no colon",
+                              "ContentLength: 05",
+                              "ContentLength: 4090",
+                              "ContentLength: -1",
+                              std::string(32, 'N') + ":" + std::string(257, 'v'),
+                              std::string(33, 'N') + ": v",
+                              "Tab: \t",
+                              "\x7F: x",
+                              ": x"};
   const Parts lines_ = {"alice", "a", "80", "65535", "Zo\xC3\xAB", std::string(255, 'n')};
-  const Parts bad_lines_ = {"65536", "0", "", "\xFF", "\r", std::string(256, 'n'),
-                           std::string(3900, 'n'), std::string(4096, 'n')};
+  const Parts bad_lines_ = {"65536",
+                            "0",
+                            "",
+                            "\xFF",
+                            "\r",
+                            std::string(256, 'n'),
+                            std::string(3900, 'n'),
+                            std::string(4096, 'n')};
   SampleGenerator generator_;
 };
 

@@ -72,8 +72,8 @@ TEST_F(TextResponseTest, HasItsHeadersInTheOrderContentLengthCookieTotal) {
             "Response 20 P2Pv1\nCookie: " + std::string(kCookieText) + "\n\nSuccess");
   response.total = 17;
   response.framing = AnswerFraming::kLineFeed;
-  EXPECT_EQ(written(response), "Response 20 P2Pv1\nCookie: " + std::string(kCookieText) +
-                                   "\nTotal: 17\n\nSuccess\n");
+  EXPECT_EQ(written(response),
+            "Response 20 P2Pv1\nCookie: " + std::string(kCookieText) + "\nTotal: 17\n\nSuccess\n");
   response.framing = AnswerFraming::kLength;
   EXPECT_EQ(written(response), "Response 20 P2Pv1\nContentLength: 7\nCookie: " +
                                    std::string(kCookieText) + "\nTotal: 17\n\nSuccess");
@@ -101,8 +101,9 @@ TEST_F(TextResponseTest, LeavesWhatWaitsBeforeItAlone) {
   const std::string before(out.view());
   writer_.write_list({.framing = AnswerFraming::kLength, .total = 1}, out,
                      [](OutputBuffer& list) { list.append("'10.0.0.7:9999', "); });
-  EXPECT_EQ(out.view(), before + "Response 20 P2Pv1\nContentLength: 17\nTotal: 1\n\n"
-                                 "['10.0.0.7:9999']");
+  EXPECT_EQ(out.view(), before +
+                            "Response 20 P2Pv1\nContentLength: 17\nTotal: 1\n\n"
+                            "['10.0.0.7:9999']");
 }
 
 TEST_F(TextResponseTest, AllocatesNothingInABufferThatIsLargeEnough) {
