@@ -8,8 +8,8 @@
 namespace rollcall::engine {
 namespace {
 
-// What one more host may take in the table of host counts: a slot at the lowest load that coming and
-// going leads to.
+// What one more host may take in the table of host counts: a slot at the lowest load that coming
+// and going leads to.
 constexpr std::size_t kHostBytes = 36;
 
 // What one new entry can make the listing's order grow by.
