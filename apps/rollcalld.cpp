@@ -117,7 +117,9 @@ class Signals {
 class Server {
  public:
   Server(const ServerOptions& options, std::size_t connections_max)
-      : log_(options.log_level),
+      : threads_(options.threads),
+        connections_max_(connections_max),
+        log_(options.log_level),
         registry_(registry_options(options), random_),
         tcp_(registry_, engine_options(options), tcp_options(options, connections_max), random_,
              &log_) {}
@@ -128,7 +130,8 @@ class Server {
                                       printable(failure->error.message()));
     }
     tcp_.start();
-    log_.info("started");
+    log_.info("started with --threads " + std::to_string(threads_) + " --connections-max " +
+              std::to_string(connections_max_));
     for (const engine::Endpoint& endpoint : tcp_.endpoints()) say("ready on " + text_of(endpoint));
 
     log_.info(wait_for_end(signals) == SIGTERM ? "stopping on SIGTERM" : "stopping on SIGINT");
@@ -159,6 +162,8 @@ class Server {
   }
 
   const engine::Instant started_ = now();
+  const unsigned threads_;
+  const std::size_t connections_max_;
   ServerLog log_;
   SystemRandom random_;
   engine::Registry registry_;

@@ -27,7 +27,8 @@ using namespace rollcall;
 using engine::Instant;
 
 constexpr char kEvent = '\xF5';
-constexpr std::size_t kPeers = 150;
+// Lists of their long addresses are three thousand bytes long: a few go over the high mark.
+constexpr std::size_t kPeers = 60;
 
 // How one run cuts the stream and drains the answers.
 struct Cutting {
@@ -56,7 +57,8 @@ class Run {
   const std::string& seen() const { return seen_; }
 
  private:
-  static constexpr engine::HostAddress kHost = engine::HostAddress::v4(10, 0, 0, 1);
+  static constexpr engine::HostAddress kHost{
+      {0x20, 1, 0xd, 0xb8, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x55, 0x55, 0x66, 0x66}};
 
   static engine::RegistryOptions options() {
     engine::RegistryOptions options;
@@ -70,7 +72,6 @@ class Run {
             engine::WallTime(std::chrono::floor<std::chrono::seconds>(now_.time_since_epoch()))};
   }
 
-  // Lists of some length, so that a few of them go over the high mark.
   void register_peers() {
     std::string text;
     for (std::size_t peer = 0; peer < kPeers; ++peer) {

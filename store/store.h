@@ -11,8 +11,8 @@ enum class Result {
   kDone,
   // No room. Nothing was written; the store works again when there is room.
   kFull,
-  // The device or file failed. What was appended since the last `sync` that was done may be there or
-  // not, each batch wholly or not at all.
+  // The device or file failed. What was appended since the last `sync` that was done may be there
+  // or not, each batch wholly or not at all.
   kFailed,
 };
 
@@ -34,8 +34,8 @@ class Store {
   // Adds records in order. A later record of a nick replaces an earlier one, in the same batch too.
   virtual Result append(std::span<const Record> batch) = 0;
 
-  // Makes durable what was appended. A `sync` that failed is not to be repeated: what it should have
-  // written is to be appended again.
+  // Makes durable what was appended. A `sync` that failed is not to be repeated: what it should
+  // have written is to be appended again.
   virtual Result sync() = 0;
 };
 

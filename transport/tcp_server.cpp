@@ -124,6 +124,10 @@ TcpCounters TcpServer::counters() const {
   return sum;
 }
 
+void TcpServer::check_invariants() const {
+  for (const auto& worker : implementation_->workers) worker->check_invariants();
+}
+
 std::string_view text_of(TcpEvent event) {
   switch (event) {
     case TcpEvent::kHostFull:

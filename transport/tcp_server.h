@@ -108,6 +108,9 @@ class TcpServer {
   // Consistent within a thread; between threads a request's time apart.
   TcpCounters counters() const;
 
+  // Asserts what must always hold of the threads and their connections. Takes time in proportion.
+  void check_invariants() const;
+
  private:
   // Keeps Asio out of this header.
   struct Implementation;

@@ -59,11 +59,57 @@ void TcpWorker::begin_stop() {
 
 void TcpWorker::join() { thread_.join(); }
 
+template <typename Work>
+void TcpWorker::run_between_turns(Work work) {
+  if (!thread_.joinable()) return work();
+  std::promise<void> done;
+  asio::post(context_, [&] {
+    work();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
 engine::EngineCounters TcpWorker::counters() {
-  if (!thread_.joinable()) return engine_.counters();
-  std::promise<engine::EngineCounters> counters;
-  asio::post(context_, [this, &counters] { counters.set_value(engine_.counters()); });
-  return counters.get_future().get();
+  engine::EngineCounters counters;
+  run_between_turns([&] { counters = engine_.counters(); });
+  return counters;
+}
+
+void TcpWorker::check_invariants() {
+  run_between_turns([this] {
+    engine_.check_invariants();
+    quiet_.check_invariants();
+    patience_.check_invariants();
+    std::size_t open = 0;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      if (connections_[i] == nullptr) continue;
+      ROLLCALL_ASSERT(number(*connections_[i]) == i);
+      check_connection(*connections_[i]);
+      ++open;
+      bytes += connections_[i]->counted_bytes;
+    }
+    ROLLCALL_ASSERT(open == open_connections_);
+    ROLLCALL_ASSERT(open == engine_.sessions());
+    ROLLCALL_ASSERT(open <= load());
+    ROLLCALL_ASSERT(bytes == counted_bytes_);
+    ROLLCALL_ASSERT(bytes <= limits::kOutputTotalMax);
+  });
+}
+
+// Every connection waits for something, and for the right thing.
+void TcpWorker::check_connection(const TcpConnection& c) const {
+  const bool is_serving = c.stage == TcpStage::kServing;
+  ROLLCALL_ASSERT(c.stage != TcpStage::kClosed);
+  ROLLCALL_ASSERT(c.counted_bytes == c.output.capacity() + c.unread.capacity());
+  ROLLCALL_ASSERT(c.unread.size() <= limits::kReadBytesMax);
+  if (c.is_held()) ROLLCALL_ASSERT(is_serving);
+  if (c.is_held() || !c.output.empty()) ROLLCALL_ASSERT(c.waits_writable);
+  if (is_serving && !c.is_held()) ROLLCALL_ASSERT(c.waits_readable);
+  if (is_serving) ROLLCALL_ASSERT(engine_.is_open(c.session));
+  if (c.stage == TcpStage::kDraining) ROLLCALL_ASSERT(c.waits_readable);
+  if (c.stage == TcpStage::kFlushing) ROLLCALL_ASSERT(!c.output.empty());
 }
 
 void TcpWorker::give(TcpSocket socket, const engine::HostAddress& host) {
@@ -84,7 +130,6 @@ void TcpWorker::turn(Work work) {
   time_ = read_clocks();
   work();
   ROLLCALL_ASSERT(ready_.empty());
-  publish_idleness();
   arm_timer();
 }
 
@@ -245,6 +290,8 @@ void TcpWorker::settle(const Pointer& connection) {
   TcpConnection& c = *connection;
   if (c.stage == TcpStage::kServing && !engine_.is_open(c.session)) stop_serving(c);
 
+  // Before the answer leaves: its client may connect again at once, and this one is not idle then.
+  publish_idleness();
   const bool is_lost = !send(c);
   keep_output(c);
   if (is_lost) return close(c);

@@ -50,8 +50,9 @@ class TcpWorker {
   // REQUIRES: start() was called.
   void begin_stop();
   void join();
-  // REQUIRES: called on another thread than the worker's.
+  // Both wait for the worker's thread, while it runs. REQUIRES: called on another thread.
   engine::EngineCounters counters();
+  void check_invariants();
 
   // ---- Called by the acceptor, on its thread ----
 
@@ -77,6 +78,10 @@ class TcpWorker {
   static std::uint32_t number(const TcpConnection& connection) {
     return static_cast<std::uint32_t>(connection.session);
   }
+
+  // Runs `work` between two turns of the loop, and waits for its end.
+  template <typename Work>
+  void run_between_turns(Work work);
 
   // A turn of the loop.
   template <typename Work>
@@ -121,6 +126,8 @@ class TcpWorker {
   void stop();
   void close_all();
   void end_if_stopped();
+
+  void check_connection(const TcpConnection& connection) const;
 
   const TcpOptions& options_;
   TcpAdmission& admission_;

@@ -30,8 +30,8 @@ std::size_t write_host(const HostAddress& host, char* to);
 // REQUIRES: room for kEndpointTextBytesMax at `to`.
 std::size_t write_endpoint(const Endpoint& endpoint, char* to);
 
-// Reads an address in any form that RFC 4291 allows, without zone and brackets; IPv4 as four decimal
-// numbers without leading zeros. `::ffff:10.0.0.7` is 10.0.0.7. Empty if it is not one.
+// Reads an address in any form that RFC 4291 allows, without zone and brackets; IPv4 as four
+// decimal numbers without leading zeros. `::ffff:10.0.0.7` is 10.0.0.7. Empty if it is not one.
 std::optional<HostAddress> parse_host(std::string_view text);
 
 // Reads `10.0.0.7:9999` or `[::1]:9999`; port 0 is allowed, for listeners. Empty if it is neither.

@@ -72,7 +72,8 @@ Record record_with(std::string nick, std::uint16_t port) {
 TEST_P(StoreConformance, NewStoreIsEmpty) { EXPECT_TRUE(found().empty()); }
 
 TEST_P(StoreConformance, SyncedRecordsSurviveACrashWhole) {
-  const std::vector<Record> batch = {record_with("alice", 1), record_with(std::string(255, 'n'), 2)};
+  const std::vector<Record> batch = {record_with("alice", 1),
+                                     record_with(std::string(255, 'n'), 2)};
   const auto store = under_test_->open();
   ASSERT_EQ(store->append(batch), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);

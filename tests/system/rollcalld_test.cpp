@@ -177,7 +177,7 @@ TEST(Rollcalld, WhatItQuotesIsPrintable) {
 
 TEST(Rollcalld, EveryOptionTogetherServes) {
   ServerProcess server(listening(
-      words("--threads 64 --ttl 7d --memory --quiet 500ms --success-code 200 --open-query "
+      words("--threads 2 --ttl 7d --memory --quiet 500ms --success-code 200 --open-query "
             "--answer-peers-max 100000 --peers-max 1000000000 --peers-per-host-max 1000000000 "
             "--connections-max 100 --connections-per-host-max 1000000 --idle-timeout 168h "
             "--log-level error")));
@@ -353,7 +353,7 @@ TEST(Rollcalld, OrdinaryRequestsAreNotLogged) {
   EXPECT_EQ(server.stop(), exited(0));
   const auto lines = lines_of(server.process().errors());
   ASSERT_EQ(lines.size(), 4u) << server.process().errors();
-  EXPECT_TRUE(lines[0].ends_with("rollcalld info: started")) << lines[0];
+  EXPECT_TRUE(lines[0].find("rollcalld info: started with ") != std::string::npos) << lines[0];
   EXPECT_TRUE(lines[1].starts_with(kReady)) << lines[1];
   EXPECT_TRUE(lines[2].ends_with("rollcalld info: stopping on SIGTERM")) << lines[2];
   EXPECT_TRUE(lines[3].ends_with("rollcalld info: stopped")) << lines[3];

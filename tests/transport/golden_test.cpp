@@ -32,7 +32,7 @@ const MakeTransport kTcp = [](const ServerOptions& options) { return make_tcp(op
 // Over TCP most of the time is spent waiting for silences, so many exchanges go on at once.
 constexpr unsigned kThreadsOverTcp = 16;
 // Of all the ways to cut an exchange in two, so many are tried where all would take too long.
-constexpr std::size_t kSomeCuttings = 50;
+constexpr std::size_t kSomeCuttings = 15;
 constexpr std::size_t kSomeCuttingsOverTcp = 4;
 // A pause of the machine between two pieces must not be taken for a silence of the client.
 constexpr engine::Duration kQuietOverTcp = engine::limits::kQuietMax;

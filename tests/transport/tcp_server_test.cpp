@@ -79,7 +79,9 @@ class TestServer {
       : registry_(options.registry, random_),
         server_(registry_, options.engine, options.tcp, random_, &observer_) {}
   ~TestServer() {
+    server_.check_invariants();
     server_.stop();
+    server_.check_invariants();
     registry_.check_invariants();
   }
 
@@ -309,6 +311,7 @@ TEST(TcpServer, SlowReaderGetsEveryAnswer) {
   const std::string list = LongLists::list();
   for (int i = 0; i < kQueries; ++i) {
     ASSERT_TRUE(client.receive(list.size()) == list) << "answer " << i;
+    server.server().check_invariants();
   }
 }
 
@@ -451,6 +454,7 @@ TEST(TcpServer, ClientThatNeverReadsIsBoundedAndDropped) {
   SocketClient client(server.endpoint(), {.receive_buffer_bytes = 16 << 10});
   EXPECT_TRUE(eventually([&] {
     client.send_some(queries);
+    server.server().check_invariants();
     return server.observer().has(TcpEvent::kOutputStalled);
   }));
   EXPECT_TRUE(eventually([&] { return server.server().counters().connections_open == 0; }));

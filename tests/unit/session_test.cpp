@@ -111,8 +111,12 @@ TEST_F(SessionTest, TakesACarriageReturnThatNoLineFeedFollowsForARequest) {
 }
 
 TEST_F(SessionTest, DoesNotSkipALineEndAfterALineFeed) {
-  EXPECT_EQ(say(kRegister + "\n\n"),
-            std::string(kSuccessLine) + bare(Outcome::kMalformedFirstLine));
+  const std::string request = kRegister + "\n";
+  EXPECT_EQ(say(request + "\n"), std::string(kSuccessLine) + bare(Outcome::kMalformedFirstLine));
+  EXPECT_FALSE(is_open());
+  session_ = under_test_.open(HostAddress::v4(10, 0, 0, 1));
+  EXPECT_EQ(say(request), kSuccessLine);
+  EXPECT_EQ(say("\n"), bare(Outcome::kMalformedFirstLine));
   EXPECT_FALSE(is_open());
 }
 
