@@ -298,7 +298,7 @@ TEST(TcpServer, ClientThatSendsOnAfterAClosingAnswerIsClosed) {
   }));
 }
 
-TEST(TcpServer, SlowReaderGetsEveryAnswer) {
+TEST(TcpServer, ClientThatReadsLateGetsEveryAnswer) {
   TestServer server(LongLists::options());
   server.serve();
   LongLists::fill(server);
