@@ -9,7 +9,10 @@
 namespace rollcall::engine {
 
 ExpiryWheel::ExpiryWheel(EntryPool& pool, Duration ttl)
-    : pool_(pool), heads_(static_cast<std::size_t>(ttl / limits::kWheelSlot) + 3, kNoEntry) {}
+    : pool_(pool),
+      heads_(
+          static_cast<std::size_t>(kNearSlots + ttl / (limits::kWheelSlot * kNearPerFar) + 3 + 1),
+          kNoEntry) {}
 
 std::int64_t ExpiryWheel::slot_of(Instant deadline) {
   const Duration since_origin = deadline.time_since_epoch();
@@ -19,7 +22,9 @@ std::int64_t ExpiryWheel::slot_of(Instant deadline) {
 
 void ExpiryWheel::insert(EntryNumber number) {
   ClientEntry& entry = pool_[number];
-  const std::size_t at = index(slot_of(entry.deadline));
+  const std::int64_t slot = slot_of(entry.deadline);
+  const std::int64_t far_slot = slot / kNearPerFar;
+  const std::size_t at = far_slot < far_cursor_ ? near_place(slot) : far_place(far_slot);
   entry.next = heads_[at];
   entry.previous = kHeadTag | static_cast<EntryNumber>(at);
   if (entry.next != kNoEntry) pool_[entry.next].previous = number;
@@ -39,14 +44,21 @@ void ExpiryWheel::remove(EntryNumber number) {
 }
 
 std::optional<EntryNumber> ExpiryWheel::take_expired(Instant now, std::size_t& budget) {
-  const std::int64_t last_due = now.time_since_epoch() / limits::kWheelSlot;
-  // After a long pause one turn of the wheel meets every entry.
-  cursor_ = std::max(cursor_, last_due + 1 - static_cast<std::int64_t>(slots()));
+  const std::int64_t near_end = now.time_since_epoch() / limits::kWheelSlot + 1;
+  const std::int64_t far_end = near_end / kNearPerFar + 2;
+  // After a long pause one turn of a wheel meets every entry.
+  near_cursor_ = std::max(near_cursor_, near_end - kNearSlots);
+  far_cursor_ = std::max(far_cursor_, far_end - far_slots());
   while (budget > 0) {
     const EntryNumber number = due();
     if (number == kNoEntry) {
-      if (cursor_ > last_due) break;
-      take_slot_due();
+      if (near_cursor_ < near_end) {
+        make_due(near_place(near_cursor_++));
+      } else if (far_cursor_ < far_end) {
+        make_due(far_place(far_cursor_++));
+      } else {
+        break;
+      }
       continue;
     }
     --budget;
@@ -59,11 +71,12 @@ std::optional<EntryNumber> ExpiryWheel::take_expired(Instant now, std::size_t& b
   return std::nullopt;
 }
 
-// Moves the slot at the cursor to the due list, which is empty.
-void ExpiryWheel::take_slot_due() {
-  due() = std::exchange(heads_[index(cursor_)], kNoEntry);
-  if (due() != kNoEntry) pool_[due()].previous = kHeadTag | static_cast<EntryNumber>(slots());
-  ++cursor_;
+// Moves a slot's entries to the due list, which is empty.
+void ExpiryWheel::make_due(std::size_t place) {
+  due() = std::exchange(heads_[place], kNoEntry);
+  if (due() != kNoEntry) {
+    pool_[due()].previous = kHeadTag | static_cast<EntryNumber>(heads_.size() - 1);
+  }
 }
 
 void ExpiryWheel::check_invariants() const {

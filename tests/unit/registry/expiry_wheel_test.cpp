@@ -129,6 +129,53 @@ TEST(ExpiryWheel, MovesAnEntryOnceALeaseHoweverOftenItIsRenewed) {
   EXPECT_EQ(under_test.sweep(now + kTtl + kWheelSlot), std::set<EntryNumber>{number});
 }
 
+TEST(ExpiryWheel, TouchesALongLeaseOnceForEachRenewalAndTwiceForItsEnd) {
+  constexpr Duration kTtl = 7200s;
+  WheelUnderTest under_test(kTtl);
+  const EntryNumber renewed = under_test.add_lease(Instant(0s));
+  Instant now{};
+  std::size_t touched = 0;
+  for (; now < Instant(10 * kTtl); now += 7s) {
+    under_test.renew(renewed, now);
+    EXPECT_TRUE(under_test.sweep(now).empty());
+    touched += under_test.touched;
+  }
+  EXPECT_GE(touched, 9u);
+  EXPECT_LE(touched, 11u);
+
+  under_test.remove(renewed);
+  const EntryNumber ended = under_test.add_lease(now);
+  touched = 0;
+  for (const Instant end = now + kTtl; now < end; now += 7s) {
+    EXPECT_TRUE(under_test.sweep(now).empty());
+    touched += under_test.touched;
+  }
+  EXPECT_EQ(touched, 1u);
+  EXPECT_EQ(under_test.sweep(now), std::set<EntryNumber>{ended});
+}
+
+TEST(ExpiryWheel, FindsEverybodyOfLeasesOfAllLengthsWithinASlot) {
+  SampleGenerator generator(11);
+  for (const Duration ttl :
+       {Duration(128s), Duration(256s), Duration(257s), Duration(3h), limits::kTtlMax}) {
+    WheelUnderTest under_test(ttl);
+    Instant now = Instant(1000s);
+    for (int i = 0; i < 300; ++i) {
+      const auto part = static_cast<std::int64_t>(generator.below(1000));
+      under_test.add(now + ttl / 1000 * part + kWheelSlot);
+      now += ttl / 777;
+      under_test.sweep(now);
+    }
+    under_test.sweep(now + ttl + 2 * kWheelSlot);
+    EXPECT_TRUE(under_test.inside().empty());
+  }
+}
+
+TEST(ExpiryWheel, IsSmallForTheLongestLeaseToo) {
+  EntryPool pool;
+  EXPECT_LE(ExpiryWheel(pool, limits::kTtlMax).bytes(), std::size_t{32} << 10);
+}
+
 TEST(ExpiryWheel, FindsEverybodyAfterALongPause) {
   constexpr Duration kTtl = 3s;
   for (const Duration pause : {1s, 3s, 4s, 60s, 86400s}) {
