@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string_view>
 
 #include "engine/cookie.h"
@@ -39,6 +41,30 @@ class ChangeSink {
   virtual ~ChangeSink() = default;
   // Called under the shard's lock: it must be quick and may not call back.
   virtual void append(const Change& change) = 0;
+};
+
+// Names a moment in the order in which changes become durable. Later moments have higher tickets.
+using Ticket = std::uint64_t;
+inline constexpr Ticket kLastTicket = std::numeric_limits<Ticket>::max();
+
+// What became of changes.
+enum class Verdict : std::uint8_t {
+  kDurable,   // they survive a crash
+  kFailed,    // the store failed while they were on their way: they may last or not
+  kStopping,  // the server stops before it is known
+};
+
+// Where an engine's changes go on to be made durable. Called on the engine's thread; several
+// engines may share one.
+class ChangeLog : public ChangeSink {
+ public:
+  // Whether changes are taken at present. While they are not, the engine refuses the requests that
+  // would make one; those of a moment ago may still be appended.
+  virtual bool accepts() = 0;
+
+  // The ticket of everything this thread has appended so far: the engine holds the answers back
+  // until it is told what became of it (`Engine::resolve`). Empty where answers need not wait.
+  virtual std::optional<Ticket> ticket() = 0;
 };
 
 }  // namespace rollcall::engine

@@ -8,7 +8,7 @@
 namespace rollcall::engine {
 
 Engine::Engine(Registry& registry, const EngineOptions& options, RandomSource& random,
-               ChangeSink* changes)
+               ChangeLog* changes)
     : registry_(registry),
       options_(options),
       changes_(changes),

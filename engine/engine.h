@@ -57,7 +57,7 @@ class Engine {
  public:
   // `changes` takes what the requests change; null where nobody wants to know.
   Engine(Registry& registry, const EngineOptions& options, RandomSource& random,
-         ChangeSink* changes = nullptr);
+         ChangeLog* changes = nullptr);
 
   // A connection from `host` was accepted.
   SessionId open(const HostAddress& host, Time time);
@@ -129,7 +129,7 @@ class Engine {
 
   Registry& registry_;
   const EngineOptions options_;
-  ChangeSink* const changes_;
+  ChangeLog* const changes_;
   const TextResponseWriter writer_;
   SampleGenerator generator_;
 

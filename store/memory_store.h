@@ -1,7 +1,7 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,8 +13,8 @@ namespace rollcall::store {
 // The bytes of a device that outlives the store that writes to it, as a disk outlives a process.
 class MemoryDevice {
  public:
-  // The next `operations` appends and syncs succeed, the one after them gives `result`, and so do
-  // all that follow if `for_good`.
+  // The next `operations` calls that write succeed, the one after them gives `result`, and so do
+  // all that follow if `for_good`. A kDistrusted is kept until a `replace` is done.
   void fail_after(std::size_t operations, Result result, bool for_good);
   void heal() { failure_.reset(); }
 
@@ -22,6 +22,8 @@ class MemoryDevice {
   void crash(std::size_t batches_kept);
 
   std::size_t unsynced_batches() const { return unsynced_.size(); }
+  // Batches and rewritten lists that are kept; `maintain` keeps their number small.
+  std::size_t durable_batches() const { return durable_.batches.size(); }
 
  private:
   friend class MemoryStore;
@@ -31,28 +33,49 @@ class MemoryDevice {
     Result result;
     bool for_good;
   };
+  struct Content {
+    std::vector<std::string> batches;
+    std::chrono::milliseconds wall_offset{0};
+  };
 
   Result next_result();
-  // Makes the first `batches` that were not synced durable.
-  void keep(std::size_t batches);
 
-  std::map<std::string, Record> durable_;
-  std::vector<std::vector<Record>> unsynced_;
+  Content durable_;
+  std::vector<std::string> unsynced_;
+  std::optional<std::chrono::milliseconds> unsynced_offset_;
   std::optional<Failure> failure_;
+  bool is_distrusted_ = false;
 };
 
-// A store that keeps everything in memory and fails on demand: for tests and simulation.
+// A store that keeps everything in memory and fails on demand: for tests and simulation. Its
+// maintenance reads all entries in small steps and, when it has read them all, drops the batches
+// from before it began, as a real store does.
 class MemoryStore final : public Store {
  public:
   // `device` must outlive the store.
   explicit MemoryStore(MemoryDevice& device) : device_(device) {}
 
-  Result load(const std::function<void(const Record&)>& visit) override;
-  Result append(std::span<const Record> batch) override;
+  Loaded load(const std::function<void(std::string_view packed)>& visit) override;
+  Result append(std::string_view batch) override;
+  Result set_wall_offset(std::chrono::milliseconds offset) override;
+  Result maintain(EntrySource& entries, bool& more) override;
   Result sync() override;
+  Result replace(EntrySource& entries, std::chrono::milliseconds wall_offset) override;
 
  private:
+  // A reading of all entries that is under way.
+  struct Rewrite {
+    EntrySource::Position position;
+    std::string packed;
+    std::size_t batches_before;  // durable ones that it will take the place of
+    bool is_read = false;        // takes their place with the next sync
+  };
+
+  // What is waiting is dropped where `result` is a failure.
+  Result drop_unless_done(Result result);
+
   MemoryDevice& device_;
+  std::optional<Rewrite> rewrite_;
 };
 
 }  // namespace rollcall::store

@@ -1,18 +1,140 @@
 #include "store/record.h"
 
-namespace rollcall::store {
+#include <algorithm>
+#include <cstring>
 
-Record record_of(const engine::Change& change, WallInstant wall, engine::Instant now) {
+#include "engine/assert.h"
+#include "engine/limits.h"
+
+namespace rollcall::store {
+namespace {
+
+constexpr std::uint8_t kActive = 1;
+constexpr std::uint8_t kHasCookie = 2;
+constexpr std::uint8_t kIsV4 = 4;
+constexpr std::uint8_t kFlags = kActive | kHasCookie | kIsV4;
+
+constexpr std::size_t kHostV4At = 12;  // in HostAddress::bytes
+constexpr std::uint32_t kActivityMask = (std::uint32_t{1} << engine::limits::kHistoryDays) - 1;
+
+template <typename Number>
+char* put(Number number, char* to) {
+  for (std::size_t i = 0; i < sizeof(Number); ++i) {
+    *to++ = static_cast<char>(static_cast<std::uint64_t>(number) >> 8 * i & 0xFF);
+  }
+  return to;
+}
+
+template <typename Number>
+Number take(const char*& from) {
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < sizeof(Number); ++i) {
+    number |= std::uint64_t{static_cast<std::uint8_t>(*from++)} << 8 * i;
+  }
+  return static_cast<Number>(number);
+}
+
+char* put_bytes(const void* bytes, std::size_t size, char* to) {
+  std::memcpy(to, bytes, size);
+  return to + size;
+}
+
+void take_bytes(const char*& from, void* bytes, std::size_t size) {
+  std::memcpy(bytes, from, size);
+  from += size;
+}
+
+}  // namespace
+
+Record record_of(const engine::Change& change, const LeaseClock& clock) {
   Record record;
   record.nick = change.nick;
   record.host = change.host;
   record.port = change.port;
   record.active = change.active;
   if (change.has_cookie) record.cookie = change.cookie;
-  record.deadline = wall + std::chrono::floor<std::chrono::milliseconds>(change.deadline - now);
+  record.deadline = std::clamp(clock.lease_time(change.deadline), kLeaseTimeMin, kLeaseTimeMax);
   record.registered_at = change.registered_at;
   record.activity_bits = change.activity_bits;
   record.activity_day = change.activity_day;
+  return record;
+}
+
+engine::Change change_of(const Record& record, const LeaseClock& clock) {
+  engine::Change change;
+  change.nick = record.nick;
+  change.host = record.host;
+  change.port = record.port;
+  change.active = record.active;
+  change.has_cookie = record.cookie.has_value();
+  if (change.has_cookie) change.cookie = *record.cookie;
+  change.deadline = clock.instant(record.deadline);
+  change.registered_at = record.registered_at;
+  change.activity_bits = record.activity_bits;
+  change.activity_day = record.activity_day;
+  return change;
+}
+
+void pack(const Record& record, std::string& to) {
+  ROLLCALL_ASSERT(!record.nick.empty());
+  ROLLCALL_ASSERT(record.nick.size() <= engine::limits::kNickBytesMax);
+  char bytes[kPackedRecordBytesMax];
+  const bool is_v4 = record.host.is_v4();
+  unsigned flags = record.active ? kActive : 0;
+  if (record.cookie.has_value()) flags |= kHasCookie;
+  if (is_v4) flags |= kIsV4;
+
+  char* at = bytes;
+  at = put(static_cast<std::uint8_t>(flags), at);
+  at = put(static_cast<std::uint8_t>(record.nick.size()), at);
+  at = put(record.port, at);
+  at = put(record.activity_day, at);
+  at = put(record.activity_bits, at);
+  at = put(static_cast<std::uint32_t>(record.registered_at.time_since_epoch().count()), at);
+  at = put(static_cast<std::int64_t>(record.deadline.time_since_epoch().count()), at);
+  const std::size_t host_at = is_v4 ? kHostV4At : 0;
+  at = put_bytes(&record.host.bytes[host_at], record.host.bytes.size() - host_at, at);
+  if (record.cookie.has_value()) {
+    at = put_bytes(record.cookie->bytes.data(), record.cookie->bytes.size(), at);
+  }
+  at = put_bytes(record.nick.data(), record.nick.size(), at);
+  to.append(bytes, static_cast<std::size_t>(at - bytes));
+}
+
+std::optional<Record> unpack(std::string_view& packed) {
+  if (packed.size() < kPackedRecordBytesMin) return std::nullopt;
+  const char* from = packed.data();
+  const auto flags = take<std::uint8_t>(from);
+  const auto nick_bytes = take<std::uint8_t>(from);
+  const bool is_v4 = (flags & kIsV4) != 0;
+  const bool has_cookie = (flags & kHasCookie) != 0;
+
+  Record record;
+  record.active = (flags & kActive) != 0;
+  record.port = take<std::uint16_t>(from);
+  record.activity_day = take<std::uint16_t>(from);
+  record.activity_bits = take<std::uint32_t>(from);
+  record.registered_at = engine::WallTime(std::chrono::seconds(take<std::uint32_t>(from)));
+  record.deadline = LeaseTime(std::chrono::milliseconds(take<std::int64_t>(from)));
+
+  const std::size_t host_bytes =
+      is_v4 ? record.host.bytes.size() - kHostV4At : record.host.bytes.size();
+  const std::size_t rest = host_bytes + (has_cookie ? sizeof(engine::Cookie) : 0) + nick_bytes;
+  const auto taken = static_cast<std::size_t>(from - packed.data());
+  if (packed.size() - taken < rest) return std::nullopt;
+  if ((flags & ~kFlags) != 0 || nick_bytes == 0 || record.port == 0) return std::nullopt;
+  if (record.deadline < kLeaseTimeMin || record.deadline > kLeaseTimeMax) return std::nullopt;
+  if ((record.activity_bits & ~kActivityMask) != 0) return std::nullopt;
+
+  if (is_v4) record.host = engine::HostAddress::v4(0, 0, 0, 0);
+  take_bytes(from, &record.host.bytes[record.host.bytes.size() - host_bytes], host_bytes);
+  if (!is_v4 && record.host.is_v4()) return std::nullopt;  // it has another form
+  if (has_cookie) {
+    record.cookie.emplace();
+    take_bytes(from, record.cookie->bytes.data(), record.cookie->bytes.size());
+  }
+  record.nick = {from, nick_bytes};
+  packed.remove_prefix(taken + rest);
   return record;
 }
 

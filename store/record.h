@@ -1,30 +1,29 @@
 #pragma once
 
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "engine/change.h"
 #include "engine/cookie.h"
 #include "engine/host_address.h"
 #include "engine/time.h"
+#include "store/lease_clock.h"
 
 namespace rollcall::store {
 
-// The date with the precision that leases need.
-using WallInstant = std::chrono::sys_time<std::chrono::milliseconds>;
-
 // One entry as a store keeps it: complete in itself, so that the last record of a nick is all there
-// is to know about it. Times are dates, because the monotonic clock starts anew with the process.
+// is to know about it.
 struct Record {
-  std::string nick;
+  std::string_view nick;  // borrowed
   engine::HostAddress host;
   std::uint16_t port = 0;
   bool active = false;
   std::optional<engine::Cookie> cookie;
   // Active: the end of the lease. Inactive: when the entry became so. Rounded down.
-  WallInstant deadline;
+  LeaseTime deadline;
   engine::WallTime registered_at;
   std::uint32_t activity_bits = 0;
   std::uint16_t activity_day = 0;
@@ -32,7 +31,36 @@ struct Record {
   friend bool operator==(const Record&, const Record&) = default;
 };
 
-// What a change leaves behind, given the date and the monotonic time at one moment.
-Record record_of(const engine::Change& change, WallInstant wall, engine::Instant now);
+// What a change leaves behind.
+Record record_of(const engine::Change& change, const LeaseClock& clock);
+// The entry that a record describes; borrows its nick. Its place in the order of changes is blank.
+engine::Change change_of(const Record& record, const LeaseClock& clock);
+
+// Records in a row, packed for a journal. Numbers are little-endian:
+//
+//   flags      1   bit 0 active, bit 1 has a cookie, bit 2 the host is IPv4
+//   nick       1   its length
+//   port       2
+//   day        2   of the last activity, days since the epoch
+//   activity   4   a bit a day
+//   registered 4   seconds since the epoch
+//   deadline   8   lease time in milliseconds, signed
+//   host       4 or 16
+//   cookie     0 or 16
+//   nick       1 to 255
+void pack(const Record& record, std::string& to);
+
+// Takes the first record off `packed`; its nick borrows from there. Empty, with `packed` unchanged,
+// where that does not begin with a whole record whose values are within the protocol's bounds.
+// Whether the nick is valid text is not looked at.
+std::optional<Record> unpack(std::string_view& packed);
+
+// Between these bounds an unpacked deadline lies; they are 290 years apart, so that arithmetic with
+// any of them is exact.
+inline constexpr LeaseTime kLeaseTimeMin{std::chrono::milliseconds(0)};
+inline constexpr LeaseTime kLeaseTimeMax{std::chrono::milliseconds(std::int64_t{1} << 42)};
+
+inline constexpr std::size_t kPackedRecordBytesMin = 1 + 1 + 2 + 2 + 4 + 4 + 8 + 4 + 1;
+inline constexpr std::size_t kPackedRecordBytesMax = 1 + 1 + 2 + 2 + 4 + 4 + 8 + 16 + 16 + 255;
 
 }  // namespace rollcall::store

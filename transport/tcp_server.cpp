@@ -13,7 +13,7 @@ namespace {
 
 std::vector<std::unique_ptr<TcpWorker>> make_workers(
     engine::Registry& registry, engine::EngineOptions engine_options, const TcpOptions& options,
-    engine::RandomSource& random, engine::ChangeSink* changes, TcpAdmission& admission,
+    engine::RandomSource& random, engine::ChangeLog* changes, TcpAdmission& admission,
     TcpEventCounters& events) {
   std::vector<std::unique_ptr<TcpWorker>> workers;
   engine_options.count = options.threads;
@@ -43,7 +43,7 @@ struct TcpServer::Implementation {
 
   Implementation(engine::Registry& registry, const engine::EngineOptions& engine_options,
                  const TcpOptions& tcp_options, engine::RandomSource& random, TcpObserver* observer,
-                 engine::ChangeSink* changes)
+                 engine::ChangeLog* changes)
       : options(checked(tcp_options)),
         admission(options.connections_max, options.connections_per_host_max, random),
         events(observer),
@@ -72,7 +72,7 @@ struct TcpServer::Implementation {
 
 TcpServer::TcpServer(engine::Registry& registry, const engine::EngineOptions& engine_options,
                      const TcpOptions& options, engine::RandomSource& random, TcpObserver* observer,
-                     engine::ChangeSink* changes)
+                     engine::ChangeLog* changes)
     : implementation_(std::make_unique<Implementation>(registry, engine_options, options, random,
                                                        observer, changes)) {}
 

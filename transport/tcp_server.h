@@ -84,7 +84,7 @@ class TcpServer {
   // `changes` may be null; `changes` is called on all threads, as the registry says.
   TcpServer(engine::Registry& registry, const engine::EngineOptions& engine_options,
             const TcpOptions& options, engine::RandomSource& random,
-            TcpObserver* observer = nullptr, engine::ChangeSink* changes = nullptr);
+            TcpObserver* observer = nullptr, engine::ChangeLog* changes = nullptr);
   // Stops, if that was not done.
   ~TcpServer();
   TcpServer(const TcpServer&) = delete;

@@ -39,7 +39,7 @@ void shrink(engine::OutputBuffer& buffer) {
 
 TcpWorker::TcpWorker(engine::Registry& registry, const engine::EngineOptions& engine_options,
                      const TcpOptions& options, engine::RandomSource& random,
-                     engine::ChangeSink* changes, TcpAdmission& admission, TcpEventCounters& events)
+                     engine::ChangeLog* changes, TcpAdmission& admission, TcpEventCounters& events)
     : options_(options),
       admission_(admission),
       events_(events),

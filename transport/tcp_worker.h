@@ -39,7 +39,7 @@ namespace rollcall::transport {
 class TcpWorker {
  public:
   TcpWorker(engine::Registry& registry, const engine::EngineOptions& engine_options,
-            const TcpOptions& options, engine::RandomSource& random, engine::ChangeSink* changes,
+            const TcpOptions& options, engine::RandomSource& random, engine::ChangeLog* changes,
             TcpAdmission& admission, TcpEventCounters& events);
 
   asio::io_context& context() { return context_; }

@@ -6,18 +6,62 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "store/memory_store.h"
+#include "store/record.h"
 #include "store/store.h"
 
 namespace rollcall::tests {
 namespace {
 
+using std::chrono::milliseconds;
 using store::Record;
 using store::Result;
 using store::Store;
-using store::WallInstant;
+
+std::string packed(const std::vector<Record>& records) {
+  std::string text;
+  for (const Record& record : records) store::pack(record, text);
+  return text;
+}
+
+// Records by nick, the last of each; each with a nick of its own.
+class Records {
+ public:
+  void add(std::string_view text) {
+    while (!text.empty()) {
+      const auto record = store::unpack(text);
+      ASSERT_TRUE(record.has_value());
+      Record& kept = records_[std::string(record->nick)];
+      kept = *record;
+      kept.nick = records_.find(std::string(record->nick))->first;
+    }
+  }
+  std::size_t size() const { return records_.size(); }
+  bool contains(const std::string& nick) const { return records_.contains(nick); }
+  const Record& at(std::string_view nick) const { return records_.at(std::string(nick)); }
+
+ private:
+  std::map<std::string, Record> records_;
+};
+
+// Entries as a list in memory has them.
+class ListedEntries final : public store::EntrySource {
+ public:
+  explicit ListedEntries(std::vector<Record> records) : records_(std::move(records)) {}
+
+  bool read(Position& position, std::size_t entries_max, std::string& text) override {
+    for (; entries_max > 0 && position.entry < records_.size(); --entries_max) {
+      store::pack(records_[position.entry++], text);
+    }
+    return position.entry < records_.size();
+  }
+
+ private:
+  std::vector<Record> records_;
+};
 
 // A device on which stores of one kind can be opened one after the other, as after a restart.
 class StoreUnderTest {
@@ -42,40 +86,51 @@ using Factory = std::unique_ptr<StoreUnderTest> (*)();
 class StoreConformance : public testing::TestWithParam<Factory> {
  protected:
   // What a store that is opened now finds.
-  std::map<std::string, Record> found() {
-    std::map<std::string, Record> records;
-    const auto store = under_test_->open();
-    const Result result = store->load([&](const Record& record) {
-      EXPECT_TRUE(records.emplace(record.nick, record).second) << record.nick << " was given twice";
-    });
-    EXPECT_EQ(result, Result::kDone);
+  Records found() {
+    Records records;
+    const auto store = opened();
+    const store::Loaded loaded = store->load([&](std::string_view text) { records.add(text); });
+    EXPECT_EQ(loaded.result, Result::kDone);
+    wall_offset_ = loaded.wall_offset;
     return records;
   }
+
+  // A store that is ready to be appended to.
+  std::unique_ptr<Store> opened() {
+    auto store = under_test_->open();
+    EXPECT_EQ(store->load([](std::string_view) {}).result, Result::kDone);
+    return store;
+  }
+
+  milliseconds wall_offset_{0};
 
   std::unique_ptr<StoreUnderTest> under_test_ = GetParam()();
 };
 
-Record record_with(std::string nick, std::uint16_t port) {
+Record record_with(std::string_view nick, std::uint16_t port) {
   Record record;
-  record.nick = std::move(nick);
+  record.nick = nick;
   record.host = engine::HostAddress::v4(10, 0, 0, 7);
   record.port = port;
   record.active = true;
   record.cookie = engine::Cookie{{1, 2, 3}};
-  record.deadline = WallInstant(std::chrono::milliseconds(1'700'000'000'123));
+  record.deadline = store::LeaseTime(milliseconds(1'700'000'000'123));
   record.registered_at = engine::WallTime(std::chrono::seconds(1'700'000'000));
   record.activity_bits = 5;
   record.activity_day = 19'675;
   return record;
 }
 
-TEST_P(StoreConformance, NewStoreIsEmpty) { EXPECT_TRUE(found().empty()); }
+TEST_P(StoreConformance, NewStoreIsEmpty) {
+  EXPECT_EQ(found().size(), 0u);
+  EXPECT_EQ(wall_offset_, milliseconds(0));
+}
 
 TEST_P(StoreConformance, SyncedRecordsSurviveACrashWhole) {
-  const std::vector<Record> batch = {record_with("alice", 1),
-                                     record_with(std::string(255, 'n'), 2)};
-  const auto store = under_test_->open();
-  ASSERT_EQ(store->append(batch), Result::kDone);
+  const std::string longest(255, 'n');
+  const std::vector<Record> batch = {record_with("alice", 1), record_with(longest, 2)};
+  const auto store = opened();
+  ASSERT_EQ(store->append(packed(batch)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
   under_test_->crash();
   const auto records = found();
@@ -84,11 +139,11 @@ TEST_P(StoreConformance, SyncedRecordsSurviveACrashWhole) {
 }
 
 TEST_P(StoreConformance, LastRecordOfANickWinsWithinABatchAndAcross) {
-  const auto store = under_test_->open();
+  const auto store = opened();
   const std::vector<Record> first = {record_with("alice", 1), record_with("alice", 2)};
   const std::vector<Record> second = {record_with("bob", 3), record_with("alice", 4)};
-  ASSERT_EQ(store->append(first), Result::kDone);
-  ASSERT_EQ(store->append(second), Result::kDone);
+  ASSERT_EQ(store->append(packed(first)), Result::kDone);
+  ASSERT_EQ(store->append(packed(second)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
   const auto records = found();
   ASSERT_EQ(records.size(), 2u);
@@ -97,16 +152,45 @@ TEST_P(StoreConformance, LastRecordOfANickWinsWithinABatchAndAcross) {
 }
 
 TEST_P(StoreConformance, UnsyncedBatchIsNotThereInPart) {
-  const auto store = under_test_->open();
+  const auto store = opened();
   const std::vector<Record> kept = {record_with("alice", 1)};
   const std::vector<Record> lost = {record_with("alice", 2), record_with("bob", 2)};
-  ASSERT_EQ(store->append(kept), Result::kDone);
+  ASSERT_EQ(store->append(packed(kept)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
-  ASSERT_EQ(store->append(lost), Result::kDone);
+  ASSERT_EQ(store->append(packed(lost)), Result::kDone);
   under_test_->crash();
   const auto records = found();
   const bool is_there = records.contains("bob");
   EXPECT_EQ(records.at("alice").port, is_there ? 2 : 1);
+}
+
+TEST_P(StoreConformance, WallOffsetSurvivesFromTheNextSyncOn) {
+  const auto store = opened();
+  ASSERT_EQ(store->set_wall_offset(milliseconds(-5000)), Result::kDone);
+  ASSERT_EQ(store->sync(), Result::kDone);
+  ASSERT_EQ(store->set_wall_offset(milliseconds(7000)), Result::kDone);
+  under_test_->crash();
+  found();
+  EXPECT_EQ(wall_offset_, milliseconds(-5000));
+}
+
+TEST_P(StoreConformance, ReplacementTakesThePlaceOfEverything) {
+  const auto store = opened();
+  const std::vector<Record> batch = {record_with("alice", 1), record_with("bob", 2)};
+  ASSERT_EQ(store->append(packed(batch)), Result::kDone);
+  ASSERT_EQ(store->sync(), Result::kDone);
+  ListedEntries entries({record_with("bob", 3), record_with("carol", 4)});
+  ASSERT_EQ(store->replace(entries, milliseconds(77)), Result::kDone);
+  const std::vector<Record> later = {record_with("dave", 5)};
+  ASSERT_EQ(store->append(packed(later)), Result::kDone);
+  ASSERT_EQ(store->sync(), Result::kDone);
+  under_test_->crash();
+  const auto records = found();
+  EXPECT_EQ(records.size(), 3u);
+  EXPECT_EQ(records.at("bob").port, 3);
+  EXPECT_EQ(records.at("carol").port, 4);
+  EXPECT_EQ(records.at("dave").port, 5);
+  EXPECT_EQ(wall_offset_, milliseconds(77));
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, StoreConformance, testing::Values(+[] {
@@ -118,46 +202,65 @@ TEST(MemoryStore, CrashKeepsAPrefixOfTheBatches) {
   store::MemoryStore store(device);
   for (std::uint16_t port = 1; port <= 3; ++port) {
     const std::vector<Record> batch = {record_with("alice", port)};
-    ASSERT_EQ(store.append(batch), Result::kDone);
+    ASSERT_EQ(store.append(packed(batch)), Result::kDone);
   }
   EXPECT_EQ(device.unsynced_batches(), 3u);
   device.crash(2);
-  std::uint16_t port = 0;
-  store::MemoryStore(device).load([&](const Record& record) { port = record.port; });
-  EXPECT_EQ(port, 2);
+  Records records;
+  store::MemoryStore(device).load([&](std::string_view text) { records.add(text); });
+  EXPECT_EQ(records.at("alice").port, 2);
 }
 
-TEST(MemoryStore, FailsOnceOrForGoodAndChangesNothing) {
+TEST(MemoryStore, AFailureDropsWhatWaited) {
   store::MemoryDevice device;
   store::MemoryStore store(device);
-  const std::vector<Record> batch = {record_with("alice", 1)};
+  const std::string batch = packed({record_with("alice", 1)});
   device.fail_after(1, Result::kFull, false);
   EXPECT_EQ(store.append(batch), Result::kDone);
   EXPECT_EQ(store.append(batch), Result::kFull);
-  EXPECT_EQ(device.unsynced_batches(), 1u);
+  EXPECT_EQ(device.unsynced_batches(), 0u);
+  EXPECT_EQ(store.append(batch), Result::kDone);
   EXPECT_EQ(store.sync(), Result::kDone);
   device.fail_after(0, Result::kFailed, true);
   EXPECT_EQ(store.append(batch), Result::kFailed);
-  EXPECT_EQ(store.sync(), Result::kFailed);
+  EXPECT_EQ(store.append(batch), Result::kFailed);
   device.heal();
+  EXPECT_EQ(store.append(batch), Result::kDone);
   EXPECT_EQ(store.sync(), Result::kDone);
 }
 
-TEST(Record, IsTheEntryAfterTheChangeWithDates) {
-  engine::Change change;
-  change.nick = "alice";
-  change.port = 9999;
-  change.active = true;
-  change.has_cookie = true;
-  change.cookie = {{7}};
-  const engine::Instant now{std::chrono::hours(5)};
-  const WallInstant wall(std::chrono::milliseconds(1'700'000'000'000));
-  change.deadline = now + std::chrono::seconds(7200) + std::chrono::microseconds(900);
-  const Record record = store::record_of(change, wall, now);
-  EXPECT_EQ(record.nick, "alice");
-  EXPECT_EQ(record.port, 9999);
-  EXPECT_EQ(record.cookie, change.cookie);
-  EXPECT_EQ(record.deadline, wall + std::chrono::seconds(7200));
+TEST(MemoryStore, ADistrustedOneTakesNothingUntilItIsReplaced) {
+  store::MemoryDevice device;
+  store::MemoryStore store(device);
+  const std::string batch = packed({record_with("alice", 1)});
+  EXPECT_EQ(store.append(batch), Result::kDone);
+  device.fail_after(0, Result::kDistrusted, false);
+  EXPECT_EQ(store.sync(), Result::kDistrusted);
+  EXPECT_EQ(store.append(batch), Result::kDistrusted);
+  ListedEntries entries({record_with("alice", 2)});
+  EXPECT_EQ(store.replace(entries, milliseconds(0)), Result::kDone);
+  EXPECT_EQ(store.append(batch), Result::kDone);
+  EXPECT_EQ(store.sync(), Result::kDone);
+}
+
+TEST(MemoryStore, MaintenanceKeepsWhatThereIsInFewBatches) {
+  store::MemoryDevice device;
+  store::MemoryStore store(device);
+  std::vector<Record> all;
+  std::vector<std::string> nicks;
+  for (int i = 0; i < 100; ++i) nicks.push_back("peer" + std::to_string(i));
+  for (const std::string& nick : nicks) all.push_back(record_with(nick, 1));
+  ListedEntries entries(all);
+  for (const Record& record : all) {
+    ASSERT_EQ(store.append(packed({record})), Result::kDone);
+    bool more = false;
+    ASSERT_EQ(store.maintain(entries, more), Result::kDone);
+    ASSERT_EQ(store.sync(), Result::kDone);
+  }
+  EXPECT_LT(device.durable_batches(), 50u);
+  Records records;
+  store::MemoryStore(device).load([&](std::string_view text) { records.add(text); });
+  EXPECT_EQ(records.size(), 100u);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,9 +28,11 @@ struct ToldChange {
   std::string nick;
 };
 
-class ChangeRecorder final : public engine::ChangeSink {
+class ChangeRecorder final : public engine::ChangeLog {
  public:
   void append(const engine::Change& change) override { told.emplace_back(change); }
+  bool accepts() override { return true; }
+  std::optional<engine::Ticket> ticket() override { return std::nullopt; }
   std::vector<ToldChange> told;
 };
 
