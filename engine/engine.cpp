@@ -27,8 +27,13 @@ SessionId Engine::open(const HostAddress& host, Time time) {
 }
 
 void Engine::close(SessionId session) {
+  held_.forget(session);
   close_session(session);
   sessions_.remove(session);
+}
+
+bool Engine::may_execute(SessionId id, const OutputBuffer& out) const {
+  return out.size() <= limits::kOutputHighMark && held_.count(id) < limits::kHeldAnswersMax;
 }
 
 std::size_t Engine::receive(SessionId id, std::span<const std::byte> bytes, Time time,
@@ -37,11 +42,11 @@ std::size_t Engine::receive(SessionId id, std::span<const std::byte> bytes, Time
   Session& session = sessions_[id];
   sessions_.touch(id, time.now);
   std::size_t consumed = 0;
-  while (session.is_open() && consumed < text.size() && out.size() <= limits::kOutputHighMark) {
+  while (session.is_open() && consumed < text.size() && may_execute(id, out)) {
     const std::string_view rest = text.substr(consumed);
     const std::size_t start = consumed;
     consumed = start + session.parse(rest, time.now, batch_);
-    if (batch_.size > 0) consumed = start + answer_batch(session, time, out);
+    if (batch_.size > 0) consumed = start + answer_batch(id, time, out);
   }
   if (!session.is_open()) {
     close_session(id);
@@ -51,18 +56,18 @@ std::size_t Engine::receive(SessionId id, std::span<const std::byte> bytes, Time
   return consumed;
 }
 
-std::size_t Engine::answer_batch(Session& session, Time time, OutputBuffer& out) {
+std::size_t Engine::answer_batch(SessionId id, Time time, OutputBuffer& out) {
   std::size_t answered = 0;
   do {
-    const Run run = execute_run(session.host(), answered, time);
+    const Run run = execute_run(sessions_[id].host(), answered, time);
     const Operation* operation = operations_.data();
     while (answered < run.end) {
       const Message& message = batch_.messages[answered++];
       const bool is_valid = message.outcome == Outcome::kSuccess;
-      answer(session, message, is_valid ? operation++ : nullptr, time, out);
+      answer(id, message, is_valid ? operation++ : nullptr, time, out);
       if (run.is_query && out.size() > limits::kOutputHighMark) break;
     }
-  } while (answered < batch_.size && out.size() <= limits::kOutputHighMark);
+  } while (answered < batch_.size && may_execute(id, out));
   return batch_.ends[answered - 1];
 }
 
@@ -77,12 +82,28 @@ Engine::Run Engine::execute_run(const HostAddress& host, std::size_t first, Time
     run.is_query = is_query;
     operations_[operations++].request = &message.request;
   }
-  registry_.execute(std::span(operations_.data(), operations), host, options_.open_query, time,
-                    changes_);
+  const std::span batch(operations_.data(), operations);
+  if (run.is_query) {
+    registry_.execute(batch, host, options_.open_query, time, nullptr);
+  } else {
+    execute_changes(batch, host, time);
+  }
   return run;
 }
 
-void Engine::answer(Session& session, const Message& message, const Operation* operation, Time time,
+void Engine::execute_changes(std::span<Operation> changes, const HostAddress& host, Time time) {
+  ticket_.reset();
+  if (changes.empty()) return;
+  if (changes_ != nullptr && !changes_->accepts()) {
+    for (Operation& operation : changes) operation.outcome = Outcome::kStoreUnavailable;
+    return;
+  }
+  registry_.execute(changes, host, options_.open_query, time, changes_);
+  const auto is_done = [](const Operation& o) { return o.outcome == Outcome::kSuccess; };
+  if (changes_ != nullptr && std::ranges::any_of(changes, is_done)) ticket_ = changes_->ticket();
+}
+
+void Engine::answer(SessionId id, const Message& message, const Operation* operation, Time time,
                     OutputBuffer& out) {
   ServerResponse response;
   response.framing = message.framing;
@@ -90,8 +111,10 @@ void Engine::answer(Session& session, const Message& message, const Operation* o
   ++counters_.answers[static_cast<std::size_t>(response.outcome)];
   if (operation != nullptr) ++counters_.requests[static_cast<std::size_t>(message.request.method)];
 
+  const std::size_t before = out.size();
   const bool is_done = response.outcome == Outcome::kSuccess;
-  if (is_done && message.request.method == Method::kPQuery) {
+  const bool is_query = is_done && message.request.method == Method::kPQuery;
+  if (is_query) {
     write_list(response, message.request, time.now, out);
   } else {
     if (is_done && message.request.cookie_header == CookieHeader::kNew) {
@@ -99,7 +122,67 @@ void Engine::answer(Session& session, const Message& message, const Operation* o
     }
     writer_.write(response, out);
   }
-  session.answered(message);
+  hold_back(id, message, is_done && !is_query, before, out);
+  sessions_[id].answered(message);
+}
+
+void Engine::hold_back(SessionId id, const Message& message, bool is_change, std::size_t before,
+                       OutputBuffer& out) {
+  const std::size_t bytes = out.size() - before;
+  if (is_change && ticket_.has_value()) {
+    held_.add(id, *ticket_, bytes, message.framing);
+  } else if (held_.count(id) > 0) {
+    held_.add_behind(id, bytes);
+  } else {
+    return;
+  }
+  out.hold(bytes);
+}
+
+void Engine::resolve(Ticket up_to, Verdict verdict) {
+  ROLLCALL_ASSERT(!releasable().has_value());
+  resolved_up_to_ = up_to;
+  verdict_ = verdict;
+}
+
+std::optional<SessionId> Engine::releasable() {
+  const HeldAnswers::Item* next = held_.next(resolved_up_to_);
+  return next == nullptr ? std::nullopt : std::optional(next->session);
+}
+
+void Engine::release(SessionId id, OutputBuffer& out) {
+  if (verdict_ != Verdict::kDurable) return release_unknown(id, out);
+  for (auto item = held_.next(resolved_up_to_); item != nullptr && item->session == id;
+       item = held_.next(resolved_up_to_)) {
+    out.let_go(item->answer_bytes + item->behind_bytes);
+    held_.take_next();
+  }
+}
+
+void Engine::release_unknown(SessionId id, OutputBuffer& out) {
+  const std::size_t ready = out.ready().size();
+  const std::string held(out.view().substr(ready));
+  std::string_view rest = held;
+  out.let_go(out.held());
+  out.drop_back(held.size());
+
+  ServerResponse response;
+  response.outcome =
+      verdict_ == Verdict::kFailed ? Outcome::kStoreFailed : Outcome::kServerStopping;
+  for (auto item = held_.next(resolved_up_to_); item != nullptr && item->session == id;
+       item = held_.next(resolved_up_to_)) {
+    response.framing = item->framing;
+    writer_.write(response, out);
+    ++counters_.answers[static_cast<std::size_t>(response.outcome)];
+    --counters_.answers[static_cast<std::size_t>(Outcome::kSuccess)];
+    rest.remove_prefix(item->answer_bytes);
+    out.append(rest.substr(0, item->behind_bytes));
+    rest.remove_prefix(item->behind_bytes);
+    held_.take_next();
+  }
+  out.append(rest);
+  out.hold(rest.size());
+  close_session(id);
 }
 
 void Engine::write_list(ServerResponse& response, const Request& request, Instant now,
@@ -116,7 +199,7 @@ void Engine::write_list(ServerResponse& response, const Request& request, Instan
 
 void Engine::quiet(SessionId id, Time time, OutputBuffer& out) {
   Session& session = sessions_[id];
-  if (session.quiet(batch_.messages[0])) answer_first(session, time, out);
+  if (session.quiet(batch_.messages[0])) answer_first(id, time, out);
   schedule(id);
 }
 
@@ -125,7 +208,7 @@ bool Engine::awaits_quiet(SessionId session) const { return sessions_[session].a
 void Engine::end_of_stream(SessionId id, Time time, OutputBuffer& out) {
   Session& session = sessions_[id];
   if (session.is_open() && session.end_of_stream(batch_.messages[0])) {
-    answer_first(session, time, out);
+    answer_first(id, time, out);
   }
   close_session(id);
 }
@@ -143,7 +226,7 @@ void Engine::time_out(SessionId id, Time time, OutputBuffer& out) {
   Session& session = sessions_[id];
   if (session.deadline() <= time.now) {
     session.time_out(batch_.messages[0]);
-    answer_first(session, time, out);
+    answer_first(id, time, out);
   } else if (session.is_open() && idle_deadline(id) <= time.now) {
     ++counters_.sessions_idle_closed;
     session.close();
@@ -151,9 +234,9 @@ void Engine::time_out(SessionId id, Time time, OutputBuffer& out) {
   session.is_open() ? schedule(id) : close_session(id);
 }
 
-void Engine::answer_first(Session& session, Time time, OutputBuffer& out) {
+void Engine::answer_first(SessionId id, Time time, OutputBuffer& out) {
   batch_.size = 1;
-  answer_batch(session, time, out);
+  answer_batch(id, time, out);
 }
 
 Instant Engine::idle_deadline(SessionId id) const {
@@ -207,6 +290,7 @@ Instant Engine::longest_idle_since() const {
 void Engine::check_invariants() const {
   sessions_.check_invariants();
   deadlines_.check_invariants();
+  held_.check_invariants();
 }
 
 }  // namespace rollcall::engine

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "engine/change.h"
 #include "engine/deadline_queue.h"
+#include "engine/held_answers.h"
 #include "engine/host_address.h"
 #include "engine/limits.h"
 #include "engine/outcome.h"
@@ -51,11 +53,17 @@ struct EngineCounters {
 //   open ─► receive, quiet, end_of_stream, time_out … ─► is_open() false ─► flush, then close
 //                                                   └──► connection lost ──────────► close
 //
+// Where changes go to a store, the answers to them are held in `out` until `resolve` says what
+// became of the changes; the transport sends what is ready and flushes only when nothing is held
+// any more:
+//
+//   receive ─► change log ─► … ─► resolve ─► releasable() ─► release ─► ready
+//
 // Time is handed in and may not go back. One engine belongs to one thread; several may share a
 // registry. REQUIRES, of all calls with a session: it was opened and not yet closed.
 class Engine {
  public:
-  // `changes` takes what the requests change; null where nobody wants to know.
+  // `changes` takes what the requests change; null where nobody wants to know and nothing is held.
   Engine(Registry& registry, const EngineOptions& options, RandomSource& random,
          ChangeLog* changes = nullptr);
 
@@ -66,9 +74,10 @@ class Engine {
   void close(SessionId session);
 
   // `bytes` arrived. Consumes a prefix of them and returns its length. It stops early only while
-  // `out` holds more than limits::kOutputHighMark: the transport keeps the rest, does not read on,
-  // and presents the rest again when the output is below the mark. Nothing else is ever left over:
-  // an unfinished request is kept here, and what follows a closing answer is dropped.
+  // `out` has more than limits::kOutputHighMark bytes, or limits::kHeldAnswersMax answers are held:
+  // the transport keeps the rest, does not read on, and presents the rest again when some of the
+  // output was sent or released. Nothing else is ever left over: an unfinished request is kept
+  // here, and what follows a closing answer is dropped.
   std::size_t receive(SessionId session, std::span<const std::byte> bytes, Time time,
                       OutputBuffer& out);
 
@@ -87,6 +96,16 @@ class Engine {
   // with its output, and asks again.
   std::optional<SessionId> due(Instant now) const;
   void time_out(SessionId session, Time time, OutputBuffer& out);
+
+  // All changes whose ticket is no higher than `up_to`, and whose fate was not told before, are
+  // durable or not. Then `releasable` gives the sessions with answers to them, one after the other,
+  // and `release` makes these ready: as they are, or rewritten to say that the outcome is unknown,
+  // whereupon the session closes. REQUIRES: releasable() is empty.
+  void resolve(Ticket up_to, Verdict verdict);
+  std::optional<SessionId> releasable();
+  void release(SessionId session, OutputBuffer& out);
+  // Answers of this session that are held.
+  std::size_t held_answers(SessionId session) const { return held_.count(session); }
 
   // A bounded step of the registry's background work, to be called when `next_deadline` has come;
   // while there is more to do, `next_deadline` stays in the past.
@@ -116,11 +135,17 @@ class Engine {
 
   // Answers the messages of the batch until the output is over its mark; the first one always.
   // Returns how many bytes of the text they were parsed from are consumed thereby.
-  std::size_t answer_batch(Session& session, Time time, OutputBuffer& out);
-  void answer_first(Session& session, Time time, OutputBuffer& out);
+  std::size_t answer_batch(SessionId id, Time time, OutputBuffer& out);
+  void answer_first(SessionId id, Time time, OutputBuffer& out);
   Run execute_run(const HostAddress& host, std::size_t first, Time time);
-  void answer(Session& session, const Message& message, const Operation* operation, Time time,
+  void execute_changes(std::span<Operation> changes, const HostAddress& host, Time time);
+  void answer(SessionId id, const Message& message, const Operation* operation, Time time,
               OutputBuffer& out);
+  // The answer that begins at `before` in `out` waits for the store, or behind one that does.
+  void hold_back(SessionId id, const Message& message, bool is_change, std::size_t before,
+                 OutputBuffer& out);
+  bool may_execute(SessionId id, const OutputBuffer& out) const;
+  void release_unknown(SessionId id, OutputBuffer& out);
   void write_list(ServerResponse& response, const Request& request, Instant now, OutputBuffer& out);
 
   Instant idle_deadline(SessionId id) const;
@@ -135,6 +160,10 @@ class Engine {
 
   SessionTable sessions_;
   DeadlineQueue deadlines_;  // of unfinished requests, by session
+  HeldAnswers held_;
+  std::optional<Ticket> ticket_;  // of the changes of this run, if answers to them are held
+  Ticket resolved_up_to_ = 0;
+  Verdict verdict_ = Verdict::kDurable;
   Instant next_sweep_{};
   std::size_t sweep_from_;  // the shard that the next sweep begins with
 

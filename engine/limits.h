@@ -92,6 +92,10 @@ inline constexpr std::size_t kPeerTextBytesMax = 51;
 inline constexpr std::size_t kBatchRequestsMax = 64;
 // While more than this is waiting to be sent on a connection, nothing more is executed for it.
 inline constexpr std::size_t kOutputHighMark = std::size_t{64} << 10;
+// Answers of one session that wait for the store. While there are as many nothing more is executed
+// for it: ten thousand clients that send on and on while the disk is stuck pin some hundred
+// megabytes. A client with 64 requests in flight never comes near it.
+inline constexpr std::size_t kHeldAnswersMax = 256;
 // One thread's waiting output. A connection that would take it higher is reset.
 inline constexpr std::size_t kOutputTotalMax = std::size_t{256} << 20;
 // One read: a full batch of long requests, and a flooder's fair share of a turn.
@@ -124,6 +128,7 @@ static_assert(kPeersMax <= (std::size_t{1} << 31) / 2);
 static_assert(kTtlMin <= kDefaultTtl && kDefaultTtl <= kTtlMax);
 static_assert(kWheelSlot * 2 < kTtlMin);
 static_assert(kReadBytesMax >= kRequestBytesMax);
+static_assert(kHeldAnswersMax >= kBatchRequestsMax);
 // A whole answer fits beside a full mark without reaching the thread's total.
 static_assert(kOutputHighMark + kAnswerPeersMax * kPeerTextBytesMax < kOutputTotalMax);
 static_assert(kStopTime < 1s);

@@ -56,6 +56,12 @@ Answer answer_of(Outcome outcome) {
       return {Status::kInternalError, "Internal error: registry full"};
     case Outcome::kHostFull:
       return {Status::kInternalError, "Internal error: too many peers of this host"};
+    case Outcome::kStoreUnavailable:
+      return {Status::kInternalError, "Internal error: store unavailable"};
+    case Outcome::kStoreFailed:
+      return {Status::kUnknown, "Unknown: store failed"};
+    case Outcome::kServerStopping:
+      return {Status::kUnknown, "Unknown: server is stopping"};
   }
   ROLLCALL_ASSERT(!"an outcome outside the enumeration");
   __builtin_unreachable();

@@ -51,10 +51,15 @@ enum class Outcome : std::uint8_t {
 
   // 500; nothing was changed.
   kRegistryFull,
-  kHostFull,  // the host has as many active entries as one host may have
+  kHostFull,          // the host has as many active entries as one host may have
+  kStoreUnavailable,  // the store failed, and does not work again yet
+
+  // 999; the change was made, and whether it lasts is not known. The connection closes.
+  kStoreFailed,     // while the change was on its way to the disk
+  kServerStopping,  // before the change was on the disk
 };
 
-inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(Outcome::kHostFull) + 1;
+inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(Outcome::kServerStopping) + 1;
 
 Status status_of(Outcome outcome);
 

@@ -7,6 +7,16 @@
 
 namespace rollcall::engine {
 
+void OutputBuffer::hold(std::size_t bytes) {
+  ROLLCALL_ASSERT(held_ + bytes <= size());
+  held_ += bytes;
+}
+
+void OutputBuffer::let_go(std::size_t bytes) {
+  ROLLCALL_ASSERT(bytes <= held_);
+  held_ -= bytes;
+}
+
 void OutputBuffer::insert_before_tail(std::size_t tail_bytes, std::string_view text) {
   ROLLCALL_ASSERT(tail_bytes <= size());
   prepare(text.size());
@@ -22,14 +32,15 @@ void OutputBuffer::drop_back(std::size_t bytes) {
 }
 
 void OutputBuffer::drop_front(std::size_t bytes) {
-  ROLLCALL_ASSERT(bytes <= size());
+  ROLLCALL_ASSERT(bytes <= size() - held_);
   begin_ += bytes;
   if (begin_ == end_) clear();
 }
 
 void OutputBuffer::release() {
   storage_.reset();
-  capacity_ = begin_ = end_ = 0;
+  capacity_ = 0;
+  clear();
 }
 
 void OutputBuffer::swap(OutputBuffer& other) noexcept {
@@ -37,6 +48,7 @@ void OutputBuffer::swap(OutputBuffer& other) noexcept {
   std::swap(capacity_, other.capacity_);
   std::swap(begin_, other.begin_);
   std::swap(end_, other.end_);
+  std::swap(held_, other.held_);
 }
 
 void OutputBuffer::make_room(std::size_t bytes) {

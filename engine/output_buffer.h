@@ -8,10 +8,10 @@
 namespace rollcall::engine {
 
 // Bytes on their way out: the engine appends answers at the end, a transport sends and drops them
-// from the front.
+// from the front. Those at the end may be held: they wait for something else than the connection.
 //
-//   storage_  |  sent  |  waiting  |  free  |
-//                      ^begin_     ^end_    ^capacity_
+//   storage_  |  sent  |  ready  |  held_  |  free  |
+//                      ^begin_             ^end_    ^capacity_
 //
 // Growing doubles the storage; in steady state nothing is allocated. An empty buffer owns no memory
 // until the first append, so an idle connection's costs nothing.
@@ -28,8 +28,16 @@ class OutputBuffer {
   bool empty() const { return begin_ == end_; }
   std::size_t capacity() const { return capacity_; }
 
-  // What waits. Valid until the next call that is not const.
+  // What waits, and the part of it that may be sent. Valid until the next call that is not const.
   std::string_view view() const { return {storage_.get() + begin_, size()}; }
+  std::string_view ready() const { return {storage_.get() + begin_, size() - held_}; }
+
+  // Bytes at the end that may not be sent yet. What is appended behind them is to be held as well.
+  std::size_t held() const { return held_; }
+  // Holds `bytes` more: the ones that were appended last. REQUIRES: held() + bytes <= size().
+  void hold(std::size_t bytes);
+  // The first `bytes` of those that are held are ready. REQUIRES: bytes <= held().
+  void let_go(std::size_t bytes);
 
   void append(std::string_view text) {
     if (text.empty()) return;
@@ -46,16 +54,16 @@ class OutputBuffer {
   }
   void commit(std::size_t bytes) { end_ += bytes; }
 
-  // Inserts `text` before the last `tail_bytes` bytes. REQUIRES: tail_bytes <= size().
+  // Inserts `text` before the last `tail_bytes` bytes. REQUIRES: none of these is held.
   void insert_before_tail(std::size_t tail_bytes, std::string_view text);
 
-  // Drops the last `bytes` bytes. REQUIRES: bytes <= size().
+  // Drops the last `bytes` bytes. REQUIRES: none of these is held.
   void drop_back(std::size_t bytes);
 
-  // Drops the first `bytes` bytes: they were sent. REQUIRES: bytes <= size().
+  // Drops the first `bytes` bytes: they were sent. REQUIRES: bytes <= ready().size().
   void drop_front(std::size_t bytes);
 
-  void clear() { begin_ = end_ = 0; }
+  void clear() { begin_ = end_ = held_ = 0; }
 
   // Gives the memory back as well.
   void release();
@@ -69,6 +77,7 @@ class OutputBuffer {
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::size_t held_ = 0;
 };
 
 }  // namespace rollcall::engine
