@@ -51,10 +51,6 @@ struct Loopback::Connection {
     unconsumed = 0;
   }
   bool has_session() const { return phase != Phase::kArriving && phase != Phase::kGone; }
-  // Backpressure: nothing is read while more output than this waits.
-  bool is_reading() const {
-    return phase == Phase::kServing && output.size() <= limits::kOutputHighMark;
-  }
 
   const std::uint32_t number;
   const engine::HostAddress host;
@@ -260,6 +256,15 @@ Instant Loopback::next_event() const {
   return std::max(now_, std::min(turn, engine_.next_deadline()));
 }
 
+void Loopback::resolve(engine::Ticket up_to, engine::Verdict verdict) {
+  engine_.resolve(up_to, verdict);
+  while (const std::optional<engine::SessionId> session = engine_.releasable()) {
+    Connection& connection = at(by_session_.at(*session));
+    tell_engine(connection, [&] { engine_.release(connection.session, connection.output); });
+    reschedule(connection);
+  }
+}
+
 void Loopback::run_timer() {
   ++consecutive_timers_;
   ROLLCALL_ASSERT(consecutive_timers_ < kTimersAtOneInstantMax);
@@ -275,6 +280,14 @@ void Loopback::run_timer() {
 
 // ---- Loopback: turns ----
 
+// Backpressure: nothing is read while more output than this waits to be sent, or more answers wait
+// for the store.
+bool Loopback::may_read(const Connection& connection) const {
+  return connection.phase == Phase::kServing &&
+         connection.output.size() <= limits::kOutputHighMark &&
+         engine_.held_answers(connection.session) < limits::kHeldAnswersMax;
+}
+
 Instant Loopback::next_turn(Connection& connection) const {
   const LoopbackPipe& in = connection.to_server;
   Instant next = kNever;
@@ -285,7 +298,7 @@ Instant Loopback::next_turn(Connection& connection) const {
   }
   at_latest(connection.to_client.next_reset());
 
-  if (!connection.output.empty()) {
+  if (!connection.output.ready().empty()) {
     at_latest(connection.to_client.room() > 0 ? now_ : connection.stall_at);
   }
   switch (connection.phase) {
@@ -294,7 +307,7 @@ Instant Loopback::next_turn(Connection& connection) const {
       break;
     case Phase::kServing:
       at_latest(in.next_reset());
-      if (connection.is_reading()) {
+      if (may_read(connection)) {
         at_latest(connection.unconsumed > 0 ? now_ : in.next_arrival());
         at_latest(connection.quiet_at);
       }
@@ -319,7 +332,7 @@ void Loopback::reschedule(Connection& connection, bool took_turn) {
     return;
   }
   // Reading began again, or bytes were consumed: the silence starts here.
-  if (!connection.is_reading()) {
+  if (!may_read(connection)) {
     connection.quiet_at = kNever;
   } else if (connection.quiet_at == kNever && connection.quiet_untold &&
              connection.unconsumed == 0 && engine_.awaits_quiet(connection.session)) {
@@ -421,10 +434,12 @@ template <typename Call>
 void Loopback::tell_engine(Connection& connection, Call call) {
   engine::OutputBuffer& output = connection.output;
   const std::size_t before = output.size();
+  const std::size_t ready_before = output.ready().size();
   call();
-  ROLLCALL_ASSERT(output.size() >= before);
   output_bytes_ += output.size() - before;
-  if (before == 0 && !output.empty()) connection.stall_at = now_ + options_.output_stall;
+  if (ready_before == 0 && !output.ready().empty()) {
+    connection.stall_at = now_ + options_.output_stall;
+  }
 
   if (output_bytes_ > options_.output_total_max) {
     reset_by_server(connection);
@@ -440,7 +455,7 @@ void Loopback::serve(Connection& connection) {
     leave(connection);
     return;
   }
-  if (connection.is_reading()) take_input(connection);
+  if (may_read(connection)) take_input(connection);
   if (connection.has_session()) flush(connection);
 }
 
@@ -459,8 +474,7 @@ void Loopback::take_input(Connection& connection) {
       const std::size_t consumed =
           engine_.receive(connection.session, as_bytes(bytes), time(), connection.output);
       ROLLCALL_ASSERT(consumed <= bytes.size());
-      ROLLCALL_ASSERT(consumed == bytes.size() ||
-                      connection.output.size() > limits::kOutputHighMark);
+      ROLLCALL_ASSERT(consumed == bytes.size() || !may_read(connection));
       in.drop_front(consumed);
       connection.unconsumed -= consumed;
     });
@@ -479,14 +493,15 @@ void Loopback::take_input(Connection& connection) {
 void Loopback::flush(Connection& connection) {
   LoopbackPipe& out = connection.to_client;
   engine::OutputBuffer& output = connection.output;
-  const std::size_t bytes = std::min({output.size(), out.room(), out.piece_at(out.sent())});
+  const std::size_t ready = output.ready().size();
+  const std::size_t bytes = std::min({ready, out.room(), out.piece_at(out.sent())});
   if (bytes > 0) {
     // The client's side of the connection is gone, and says so.
     if (out.end() == StreamEnd::kReset) connection.reset_to_server(now_);
-    out.send(output.view().substr(0, bytes), now_);
+    out.send(output.ready().substr(0, bytes), now_);
     output.drop_front(bytes);
     output_bytes_ -= bytes;
-    connection.stall_at = output.empty() ? kNever : now_ + options_.output_stall;
+    connection.stall_at = output.ready().empty() ? kNever : now_ + options_.output_stall;
   }
   if (connection.stall_at <= now_) {
     reset_by_server(connection);

@@ -132,6 +132,10 @@ class Loopback {
   engine::Instant next_event() const;
 
   engine::Time time() const;
+  // What became of changes, as the store says: see engine::Engine::resolve. Answers are released at
+  // once, and sent in their connections' next turns.
+  void resolve(engine::Ticket up_to, engine::Verdict verdict);
+
   // The wall clock is set forward or back. Monotonic time stays.
   void jump_wall(std::chrono::seconds by) { wall_jump_ += by; }
 
@@ -161,6 +165,7 @@ class Loopback {
 
   Connection& at(std::uint32_t number) { return *slots_[number]; }
 
+  bool may_read(const Connection& connection) const;
   engine::Instant next_turn(Connection& connection) const;
   void reschedule(Connection& connection, bool took_turn = false);
   void take_turn(Connection& connection);

@@ -105,6 +105,10 @@ void TcpServer::stop() {
   implementation_->stage = Implementation::Stage::kStopped;
 }
 
+void TcpServer::resolve(engine::Ticket up_to, engine::Verdict verdict) {
+  for (const auto& worker : implementation_->workers) worker->resolve(up_to, verdict);
+}
+
 TcpCounters TcpServer::counters() const {
   TcpCounters sum;
   sum.connections_open = implementation_->admission.connections();

@@ -102,8 +102,13 @@ class TcpServer {
   void start();
 
   // Takes no new connections, sends the answers on their way for at most limits::kStopTime, closes
-  // everything and joins the threads. Does nothing the second time.
+  // everything and joins the threads. Answers that still wait for the store by then say that the
+  // outcome is unknown. Does nothing the second time.
   void stop();
+
+  // What became of changes, as the store says: see engine::Engine::resolve. May be called on any
+  // thread, from before `start` until after `stop`, each time with a higher ticket.
+  void resolve(engine::Ticket up_to, engine::Verdict verdict);
 
   // Consistent within a thread; between threads a request's time apart.
   TcpCounters counters() const;

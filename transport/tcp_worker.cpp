@@ -18,6 +18,9 @@ using std::chrono::steady_clock;
 // that are ready by then.
 constexpr int kDeadlinesPerTurn = 64;
 
+// Connections whose answers are released in a turn, for the same reason.
+constexpr int kReleasesPerTurn = 64;
+
 // Buffers up to this size are not worth shrinking.
 constexpr std::size_t kSmallBuffer = 4096;
 
@@ -26,12 +29,17 @@ engine::Time read_clocks() {
           std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())};
 }
 
+// Empty buffers that are kept for connections to come: more than wait for one sync of the store, as
+// a rule, and a megabyte at the most.
+constexpr std::size_t kSpareBuffers = 256;
+
 // Gives back the memory of a buffer that is mostly empty. Copies less than a third of what it
 // frees.
 void shrink(engine::OutputBuffer& buffer) {
   if (buffer.capacity() <= kSmallBuffer || buffer.size() > buffer.capacity() / 4) return;
   engine::OutputBuffer smaller;
   smaller.append(buffer.view());
+  smaller.hold(buffer.held());
   buffer.swap(smaller);
 }
 
@@ -104,8 +112,9 @@ void TcpWorker::check_connection(const TcpConnection& c) const {
   ROLLCALL_ASSERT(c.stage != TcpStage::kClosed);
   ROLLCALL_ASSERT(c.counted_bytes == c.output.capacity() + c.unread.capacity());
   ROLLCALL_ASSERT(c.unread.size() <= limits::kReadBytesMax);
+  ROLLCALL_ASSERT((c.output.held() > 0) == (engine_.held_answers(c.session) > 0));
   if (c.is_held()) ROLLCALL_ASSERT(is_serving);
-  if (c.is_held() || !c.output.empty()) ROLLCALL_ASSERT(c.waits_writable);
+  if (waits_for_writable(c)) ROLLCALL_ASSERT(c.waits_writable);
   if (is_serving && !c.is_held()) ROLLCALL_ASSERT(c.waits_readable);
   if (is_serving) ROLLCALL_ASSERT(engine_.is_open(c.session));
   if (c.stage == TcpStage::kDraining) ROLLCALL_ASSERT(c.waits_readable);
@@ -178,7 +187,7 @@ void TcpWorker::on_timer() {
   run_quiet();
   run_patience();
   if (!is_stopping_) run_sessions();
-  if (stop_deadline_ <= time_.now) close_all();
+  if (stop_deadline_ <= time_.now) give_up();
 }
 
 // ---- Input ----
@@ -258,8 +267,8 @@ engine::OutputBuffer& TcpWorker::output_of(TcpConnection& connection) {
 // connection is lost.
 bool TcpWorker::send(TcpConnection& connection) {
   engine::OutputBuffer& output = output_of(connection);
-  if (output.empty() || connection.waits_writable) return true;
-  const std::optional<std::size_t> sent = send_now(connection.socket, output.view());
+  if (output.ready().empty() || connection.waits_writable) return true;
+  const std::optional<std::size_t> sent = send_now(connection.socket, output.ready());
   output.drop_front(sent.value_or(0));
   return sent.has_value();
 }
@@ -269,11 +278,78 @@ bool TcpWorker::send(TcpConnection& connection) {
 void TcpWorker::keep_output(TcpConnection& connection) {
   if (!ready_.empty()) {
     connection.output.swap(ready_);
-  } else if (connection.output.empty() && connection.output.capacity() > 0) {
-    if (ready_.capacity() < connection.output.capacity()) ready_.swap(connection.output);
-    connection.output.release();
+    if (ready_.capacity() == 0 && !spare_.empty()) {
+      ready_.swap(spare_.back());
+      spare_.pop_back();
+    }
+  } else if (connection.output.empty()) {
+    give_back(connection.output);
   }
   shrink(connection.output);
+}
+
+// Its memory goes to whoever needs a buffer next.
+void TcpWorker::give_back(engine::OutputBuffer& buffer) {
+  if (ready_.capacity() < buffer.capacity()) ready_.swap(buffer);
+  const bool is_small = buffer.capacity() <= kSmallBuffer;
+  if (buffer.capacity() > 0 && is_small && spare_.size() < kSpareBuffers) {
+    spare_.emplace_back().swap(buffer);
+  }
+  buffer.release();
+}
+
+// ---- What the store said ----
+
+void TcpWorker::resolve(engine::Ticket up_to, engine::Verdict verdict) {
+  const std::lock_guard lock(verdicts_mutex_);
+  // One turn takes all there are.
+  if (verdicts_.empty()) {
+    asio::post(context_, [this] { turn([this] { take_verdicts(); }); });
+  }
+  verdicts_.push_back({up_to, verdict});
+}
+
+void TcpWorker::take_verdicts() {
+  {
+    const std::lock_guard lock(verdicts_mutex_);
+    resolved_.insert(resolved_.end(), verdicts_.begin(), verdicts_.end());
+    verdicts_.clear();
+  }
+  if (!is_releasing_) release_some();
+}
+
+// Tells the engine one verdict after the other, each when the answers that the one before was about
+// have been released; a bounded number of them in a turn.
+void TcpWorker::release_some() {
+  is_releasing_ = false;
+  for (int i = 0; i < kReleasesPerTurn; ++i) {
+    if (!release_next()) return;
+  }
+  is_releasing_ = true;
+  asio::post(context_, [this] { turn([this] { release_some(); }); });
+}
+
+bool TcpWorker::release_next() {
+  while (!engine_.releasable().has_value()) {
+    if (resolved_told_ == resolved_.size()) {
+      resolved_.clear();
+      resolved_told_ = 0;
+      return false;
+    }
+    const Resolved& next = resolved_[resolved_told_++];
+    engine_.resolve(next.up_to, next.verdict);
+  }
+  release(*engine_.releasable());
+  return true;
+}
+
+void TcpWorker::release(engine::SessionId session) {
+  const Pointer connection = connections_[static_cast<std::uint32_t>(session)];
+  engine_.release(session, connection->output);
+  if (connection->is_held() && connection->stage == TcpStage::kServing) {
+    present_unread(*connection);
+  }
+  settle(connection);
 }
 
 void TcpWorker::count_buffers(TcpConnection& connection) {
@@ -298,13 +374,19 @@ void TcpWorker::settle(const Pointer& connection) {
   count_buffers(c);
   if (counted_bytes_ > limits::kOutputTotalMax) return reset(c, TcpEvent::kOutputTooMuch);
 
-  if (!c.output.empty() || c.is_held()) {
+  if (waits_for_writable(c)) {
     wait_writable(connection);
   } else {
     patience_.clear(number(c));
-    if (c.stage == TcpStage::kFlushing) return finish(connection);
+    if (c.stage == TcpStage::kFlushing && c.output.empty()) return finish(connection);
   }
   if (c.stage == TcpStage::kServing && !c.is_held()) wait_readable(connection);
+}
+
+// Where answers are held, the store has to move first.
+bool TcpWorker::waits_for_writable(const TcpConnection& connection) {
+  return !connection.output.ready().empty() ||
+         (connection.is_held() && connection.output.held() == 0);
 }
 
 void TcpWorker::stop_serving(TcpConnection& connection) {
@@ -462,7 +544,12 @@ void TcpWorker::stop() {
   end_if_stopped();
 }
 
-void TcpWorker::close_all() {
+// The time to stop is over. Whoever still waits for the store is told that nobody knows.
+void TcpWorker::give_up() {
+  while (release_next()) {
+  }
+  engine_.resolve(engine::kLastTicket, engine::Verdict::kStopping);
+  while (const auto session = engine_.releasable()) release(*session);
   for (std::size_t i = 0; i < connections_.size(); ++i) {
     const Pointer connection = connections_[i];
     if (connection != nullptr) close(*connection);

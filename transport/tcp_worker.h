@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <thread>
@@ -30,12 +31,14 @@ namespace rollcall::transport {
 //
 //   readable ─► read buffer ─► engine ─► ready output ─► socket
 //                  │             ▲           │
-//         too much │             │           │ the socket takes no more
-//     output waits ▼             │           ▼
+//         too much │             │           │ the socket takes no more, or the store has to
+//     output waits ▼             │           ▼ release it
 //         the connection's unread bytes      the connection's output ─► writable ─► socket
+//                                                                   └─► resolved ─► socket
 //
 // The read buffer and the ready output belong to the thread: a connection that keeps up needs no
-// buffers of its own. One timer serves all deadlines.
+// buffers of its own. Buffers that connections need no more are kept for the next ones that do. One
+// timer serves all deadlines.
 class TcpWorker {
  public:
   TcpWorker(engine::Registry& registry, const engine::EngineOptions& engine_options,
@@ -53,6 +56,11 @@ class TcpWorker {
   // Both wait for the worker's thread, while it runs. REQUIRES: called on another thread.
   engine::EngineCounters counters();
   void check_invariants();
+
+  // ---- Called on any thread ----
+
+  // See TcpServer::resolve.
+  void resolve(engine::Ticket up_to, engine::Verdict verdict);
 
   // ---- Called by the acceptor, on its thread ----
 
@@ -73,6 +81,10 @@ class TcpWorker {
                                            asio::wait_traits<std::chrono::steady_clock>,
                                            asio::io_context::executor_type>;
 
+  struct Resolved {
+    engine::Ticket up_to;
+    engine::Verdict verdict;
+  };
   enum class WhenNothingCame : std::uint8_t { kWaitOn, kReportQuiet };
 
   static std::uint32_t number(const TcpConnection& connection) {
@@ -100,6 +112,12 @@ class TcpWorker {
 
   // Output.
   engine::OutputBuffer& output_of(TcpConnection& connection);
+  void take_verdicts();
+  void release_some();
+  [[nodiscard]] bool release_next();
+  void release(engine::SessionId session);
+  static bool waits_for_writable(const TcpConnection& connection);
+  void give_back(engine::OutputBuffer& buffer);
   [[nodiscard]] bool send(TcpConnection& connection);
   void keep_output(TcpConnection& connection);
   void count_buffers(TcpConnection& connection);
@@ -124,7 +142,7 @@ class TcpWorker {
   void make_room();
   void publish_idleness();
   void stop();
-  void close_all();
+  void give_up();
   void end_if_stopped();
 
   void check_connection(const TcpConnection& connection) const;
@@ -142,17 +160,25 @@ class TcpWorker {
   engine::Instant timer_armed_for_ = engine::kNever;
   std::thread thread_;
 
+  // What `resolve` was told and the thread has not taken yet.
+  std::mutex verdicts_mutex_;
+  std::vector<Resolved> verdicts_;
+
   // Everything below belongs to the thread, once it runs.
   engine::Engine engine_;
   std::vector<std::byte> read_buffer_;
   // Answers on their way from the engine to a socket; empty between connections.
   engine::OutputBuffer ready_;
-  std::vector<Pointer> connections_;  // by number; null where there is none
+  std::vector<engine::OutputBuffer> spare_;  // empty ones, with their memory
+  std::vector<Pointer> connections_;         // by number; null where there is none
   std::size_t open_connections_ = 0;
   std::size_t counted_bytes_ = 0;  // the memory of all connections' buffers
   engine::DeadlineQueue quiet_;
   // How long a connection may go on as it does: its output stalls, or it is draining.
   engine::DeadlineQueue patience_;
+  std::vector<Resolved> resolved_;  // in order, not all told to the engine yet
+  std::size_t resolved_told_ = 0;
+  bool is_releasing_ = false;  // a turn that goes on with it is to come
   engine::Instant stop_deadline_ = engine::kNever;
   bool is_stopping_ = false;
   engine::Time time_{};  // of this turn

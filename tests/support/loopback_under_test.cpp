@@ -52,7 +52,7 @@ class LoopbackUnderTest final : public TransportUnderTest {
   explicit LoopbackUnderTest(const ServerOptions& options)
       : random_(options.seed),
         registry_(options.registry, random_),
-        engine_(registry_, options.engine, random_),
+        engine_(registry_, options.engine, random_, options.changes),
         loopback_(engine_, {.quiet = options.quiet,
                             .connections_max = options.connections_max,
                             .connections_per_host_max = options.connections_per_host_max,
@@ -65,6 +65,10 @@ class LoopbackUnderTest final : public TransportUnderTest {
 
   void pass(engine::Duration duration) override { loopback_.advance(duration); }
   bool has_exact_time() const override { return true; }
+
+  void resolve(engine::Ticket up_to, engine::Verdict verdict) override {
+    loopback_.resolve(up_to, verdict);
+  }
 
   engine::EngineCounters counters() const override { return engine_.counters(); }
   std::size_t connections() const override { return loopback_.connections(); }

@@ -183,7 +183,8 @@ class TcpUnderTest final : public TransportUnderTest {
       : has_ipv6_(has_ipv6_loopback()),
         random_(options.seed),
         registry_(options.registry, random_),
-        server_(registry_, options.engine, tcp_options(options, threads), random_) {
+        server_(registry_, options.engine, tcp_options(options, threads), random_, nullptr,
+                options.changes) {
     if (const auto error = server_.listen()) throw std::system_error(error->error, "listen");
     server_.start();
   }
@@ -197,6 +198,10 @@ class TcpUnderTest final : public TransportUnderTest {
 
   void pass(engine::Duration duration) override { std::this_thread::sleep_for(duration); }
   bool has_exact_time() const override { return false; }
+
+  void resolve(engine::Ticket up_to, engine::Verdict verdict) override {
+    server_.resolve(up_to, verdict);
+  }
 
   engine::EngineCounters counters() const override { return server_.counters().engine; }
   std::size_t connections() const override { return server_.counters().connections_open; }

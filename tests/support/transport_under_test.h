@@ -3,9 +3,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/engine.h"
 #include "engine/host_address.h"
@@ -27,6 +30,8 @@ struct ServerOptions {
   std::size_t connections_max = engine::limits::kDefaultConnectionsMax;
   std::size_t connections_per_host_max = engine::limits::kDefaultConnectionsPerHostMax;
   engine::Duration output_stall = engine::limits::kOutputStall;
+  // Null where answers wait for no store.
+  engine::ChangeLog* changes = nullptr;
   // Of the seeded source that takes the place of the system's randomness.
   std::uint64_t seed = 1;
 };
@@ -97,6 +102,9 @@ class TransportUnderTest {
     return has_exact_time() || duration <= std::chrono::milliseconds(1500);
   }
 
+  // What became of changes.
+  virtual void resolve(engine::Ticket up_to, engine::Verdict verdict) = 0;
+
   virtual engine::EngineCounters counters() const = 0;
   // Connections that the server holds.
   virtual std::size_t connections() const = 0;
@@ -110,5 +118,21 @@ std::unique_ptr<TransportUnderTest> make_loopback(const ServerOptions& options);
 // Serves with `threads` threads on addresses of this machine and ports that the system picks; other
 // hosts are played by 127.0.0.2 and so on.
 std::unique_ptr<TransportUnderTest> make_tcp(const ServerOptions& options, unsigned threads = 1);
+
+struct NamedTransport {
+  std::string name;
+  std::function<std::unique_ptr<TransportUnderTest>(const ServerOptions&)> make;
+
+  friend void PrintTo(const NamedTransport& transport, std::ostream* out) {
+    *out << transport.name;
+  }
+};
+
+// Each kind of transport that must pass the conformance suites.
+inline std::vector<NamedTransport> all_transports() {
+  return {{"Loopback", make_loopback},
+          {"Tcp", [](const ServerOptions& options) { return make_tcp(options, 1); }},
+          {"TcpOnThreeThreads", [](const ServerOptions& options) { return make_tcp(options, 3); }}};
+}
 
 }  // namespace rollcall::tests

@@ -5,7 +5,6 @@
 #include <functional>
 #include <memory>
 #include <numeric>
-#include <ostream>
 #include <string>
 #include <vector>
 
@@ -23,17 +22,6 @@ namespace {
 using engine::HostAddress;
 using namespace std::chrono_literals;
 namespace limits = engine::limits;
-
-using Make = std::function<std::unique_ptr<TransportUnderTest>(const ServerOptions&)>;
-
-struct NamedTransport {
-  std::string name;
-  Make make;
-
-  friend void PrintTo(const NamedTransport& transport, std::ostream* out) {
-    *out << transport.name;
-  }
-};
 
 constexpr HostAddress kHere = HostAddress::v4(127, 0, 0, 1);
 constexpr HostAddress kOther = HostAddress::v4(127, 0, 0, 2);
@@ -414,13 +402,8 @@ TEST_P(TransportConformance, EveryRequestIsCountedOnce) {
   EXPECT_EQ(counters.sessions_opened, 2u);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    , TransportConformance,
-    testing::Values(NamedTransport{"Loopback", make_loopback},
-                    NamedTransport{"Tcp", [](const ServerOptions& o) { return make_tcp(o, 1); }},
-                    NamedTransport{"TcpOnThreeThreads",
-                                   [](const ServerOptions& o) { return make_tcp(o, 3); }}),
-    [](const testing::TestParamInfo<NamedTransport>& named) { return named.param.name; });
+INSTANTIATE_TEST_SUITE_P(, TransportConformance, testing::ValuesIn(all_transports()),
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace rollcall::tests
