@@ -37,12 +37,15 @@ Result MemoryDevice::next_result() {
   return result;
 }
 
-Loaded MemoryStore::load(const std::function<void(std::string_view packed)>& visit) {
+Loaded MemoryStore::load(const Visit& visit) {
   // Whoever starts anew has lost what the one before did not sync.
   device_.crash(0);
   device_.is_distrusted_ = false;
-  for (const std::string& batch : device_.durable_.batches) visit(batch);
-  return {Result::kDone, device_.durable_.wall_offset};
+  const std::chrono::milliseconds wall_offset = device_.durable_.wall_offset;
+  for (const std::string& batch : device_.durable_.batches) {
+    if (!visit(wall_offset, batch)) break;
+  }
+  return {Result::kDone, wall_offset};
 }
 
 Result MemoryStore::append(std::string_view batch) {

@@ -55,7 +55,7 @@ class MemoryStore final : public Store {
   // `device` must outlive the store.
   explicit MemoryStore(MemoryDevice& device) : device_(device) {}
 
-  Loaded load(const std::function<void(std::string_view packed)>& visit) override;
+  Loaded load(const Visit& visit) override;
   Result append(std::string_view batch) override;
   Result set_wall_offset(std::chrono::milliseconds offset) override;
   Result maintain(EntrySource& entries, bool& more) override;

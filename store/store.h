@@ -60,9 +60,13 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Gives what survived, as packed records (store/record.h): those that come later replace earlier
-  // ones of the same nick. To be called once, before anything else.
-  virtual Loaded load(const std::function<void(std::string_view packed)>& visit) = 0;
+  // Takes packed records (store/record.h), many at a time. `wall_offset` is the same in every call.
+  // Whether to go on.
+  using Visit = std::function<bool(std::chrono::milliseconds wall_offset, std::string_view packed)>;
+
+  // Gives what survived: records that come later replace earlier ones of the same nick. To be
+  // called once, before anything else. A reading that `visit` ended returns early, with kDone.
+  virtual Loaded load(const Visit& visit) = 0;
 
   // Adds packed records, in order. REQUIRES: `batch` is not empty.
   virtual Result append(std::string_view batch) = 0;

@@ -89,16 +89,23 @@ class StoreConformance : public testing::TestWithParam<Factory> {
   Records found() {
     Records records;
     const auto store = opened();
-    const store::Loaded loaded = store->load([&](std::string_view text) { records.add(text); });
+    std::vector<milliseconds> offsets;
+    const store::Loaded loaded = store->load([&](milliseconds offset, std::string_view text) {
+      offsets.push_back(offset);
+      records.add(text);
+      return true;
+    });
     EXPECT_EQ(loaded.result, Result::kDone);
     wall_offset_ = loaded.wall_offset;
+    for (const milliseconds offset : offsets) EXPECT_EQ(offset, wall_offset_);
     return records;
   }
 
   // A store that is ready to be appended to.
   std::unique_ptr<Store> opened() {
     auto store = under_test_->open();
-    EXPECT_EQ(store->load([](std::string_view) {}).result, Result::kDone);
+    EXPECT_EQ(store->load([](milliseconds, std::string_view) { return true; }).result,
+              Result::kDone);
     return store;
   }
 
@@ -164,8 +171,23 @@ TEST_P(StoreConformance, UnsyncedBatchIsNotThereInPart) {
   EXPECT_EQ(records.at("alice").port, is_there ? 2 : 1);
 }
 
+TEST_P(StoreConformance, AReadingCanBeEnded) {
+  const auto store = opened();
+  ASSERT_EQ(store->append(packed({record_with("alice", 1)})), Result::kDone);
+  ASSERT_EQ(store->set_wall_offset(milliseconds(-5000)), Result::kDone);
+  ASSERT_EQ(store->sync(), Result::kDone);
+  ASSERT_EQ(store->append(packed({record_with("alice", 2)})), Result::kDone);
+  ASSERT_EQ(store->sync(), Result::kDone);
+  std::size_t visits = 0;
+  const store::Loaded loaded =
+      under_test_->open()->load([&](milliseconds, std::string_view) { return ++visits == 0; });
+  EXPECT_EQ(loaded.result, Result::kDone);
+  EXPECT_EQ(visits, 1u);
+}
+
 TEST_P(StoreConformance, WallOffsetSurvivesFromTheNextSyncOn) {
   const auto store = opened();
+  ASSERT_EQ(store->append(packed({record_with("alice", 1)})), Result::kDone);
   ASSERT_EQ(store->set_wall_offset(milliseconds(-5000)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
   ASSERT_EQ(store->set_wall_offset(milliseconds(7000)), Result::kDone);
@@ -207,7 +229,10 @@ TEST(MemoryStore, CrashKeepsAPrefixOfTheBatches) {
   EXPECT_EQ(device.unsynced_batches(), 3u);
   device.crash(2);
   Records records;
-  store::MemoryStore(device).load([&](std::string_view text) { records.add(text); });
+  store::MemoryStore(device).load([&](milliseconds, std::string_view text) {
+    records.add(text);
+    return true;
+  });
   EXPECT_EQ(records.at("alice").port, 2);
 }
 
@@ -259,7 +284,10 @@ TEST(MemoryStore, MaintenanceKeepsWhatThereIsInFewBatches) {
   }
   EXPECT_LT(device.durable_batches(), 50u);
   Records records;
-  store::MemoryStore(device).load([&](std::string_view text) { records.add(text); });
+  store::MemoryStore(device).load([&](milliseconds, std::string_view text) {
+    records.add(text);
+    return true;
+  });
   EXPECT_EQ(records.size(), 100u);
 }
 
