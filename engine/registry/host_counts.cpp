@@ -18,7 +18,7 @@ HostCounts::Host HostCounts::host(const HostAddress& address) const {
 }
 
 void HostCounts::prefetch(const Host& host) const {
-  if (stripes_.size() == 1) stripe_of(host).table.prefetch(table_hash(host));
+  if (stripes_.size() == 1) prefetch_alone(host);
 }
 
 bool HostCounts::add_below(const Host& host, std::size_t max) {

@@ -30,6 +30,8 @@ class HostCounts {
   // Asks the processor to load what the next call about `host` will read first. Does nothing where
   // there are several stripes. REQUIRES: with one stripe, no other thread changes the counts.
   void prefetch(const Host& host) const;
+  // The same for any number of stripes. REQUIRES: no other thread changes the counts.
+  void prefetch_alone(const Host& host) const { stripe_of(host).table.prefetch(table_hash(host)); }
 
   // Adds one unless the count has reached `max`. Whether it did.
   bool add_below(const Host& host, std::size_t max);

@@ -1,5 +1,9 @@
 #include "engine/registry/inactive_queue.h"
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "engine/assert.h"
 
 namespace rollcall::engine {
@@ -18,6 +22,20 @@ void InactiveQueue::remove(EntryNumber number) {
   (entry.previous == kNoEntry ? front_ : pool_[entry.previous].next) = entry.next;
   (entry.next == kNoEntry ? back_ : pool_[entry.next].previous) = entry.previous;
   --size_;
+}
+
+void InactiveQueue::sort() {
+  std::vector<std::pair<Instant, EntryNumber>> order;
+  order.reserve(size_);
+  for (EntryNumber number = front_; number != kNoEntry; number = pool_[number].next) {
+    order.emplace_back(pool_[number].deadline, number);
+  }
+  if (std::ranges::is_sorted(order)) return;
+  std::ranges::sort(order);
+  front_ = kNoEntry;
+  back_ = kNoEntry;
+  size_ = 0;
+  for (const auto& [deadline, number] : order) push_back(number);
 }
 
 void InactiveQueue::check_invariants() const {

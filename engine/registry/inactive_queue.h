@@ -20,6 +20,10 @@ class InactiveQueue {
   // REQUIRES: not empty.
   EntryNumber front() const { return front_; }
 
+  // Brings entries that were pushed in another order into that of their deadlines. Takes sixteen
+  // bytes an entry meanwhile.
+  void sort();
+
   void check_invariants() const;
 
  private:

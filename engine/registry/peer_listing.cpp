@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "engine/assert.h"
 #include "engine/wire/address_text.h"
@@ -25,17 +26,34 @@ PeerListing::PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t
       generator_(generator),
       rendered_slots_max_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))) {}
 
-void PeerListing::insert(EntryNumber number) {
+std::size_t PeerListing::grow() {
   if (size_ == order_.size() * kBlockPeers) {
     order_.push_back(std::make_unique_for_overwrite<Block>());
     const std::size_t chunks = order_.size() * (kBlockPeers / kChunkPeers);
     is_current_.resize(chunks);
     rendered_.resize(std::min(chunks, rendered_slots_max_));
   }
-  const std::size_t last = size_++;
+  return size_++;
+}
+
+void PeerListing::insert(EntryNumber number) {
+  const std::size_t last = grow();
   const std::size_t place = generator_.below(size_);
   if (place != last) put(last, at(place));
   put(place, number);
+}
+
+void PeerListing::add_unshuffled(EntryNumber number) { put(grow(), number); }
+
+void PeerListing::shuffle() {
+  for (std::size_t last = 1; last < size_; ++last) {
+    std::swap(at(last), at(generator_.below(last + 1)));
+  }
+  constexpr std::size_t kAhead = 16;
+  for (std::size_t position = 0; position < size_; ++position) {
+    if (position + kAhead < size_) __builtin_prefetch(&pool_[at(position + kAhead)], 1);
+    put(position, at(position));
+  }
 }
 
 void PeerListing::remove(EntryNumber number) {

@@ -37,6 +37,10 @@ class PeerListing {
 
   // Adds an entry and sets its `list_position`. REQUIRES: it is not in the listing.
   void insert(EntryNumber number);
+  // As `insert`, but at the end: for many at a time, before anything is read. `shuffle` then makes
+  // the order a random one, with fewer waits for memory than as many insertions have.
+  void add_unshuffled(EntryNumber number);
+  void shuffle();
   // REQUIRES: the entry is in the listing.
   void remove(EntryNumber number);
   // The entry has another host or port than before.
@@ -74,6 +78,8 @@ class PeerListing {
   EntryNumber at(std::size_t position) const {
     return (*order_[position / kBlockPeers])[position % kBlockPeers];
   }
+  // Makes room at the end, which is returned.
+  std::size_t grow();
   void put(std::size_t position, EntryNumber number);
   void invalidate(std::size_t position);
   const RenderedChunk& rendered(std::size_t chunk, Instant now);

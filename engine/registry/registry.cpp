@@ -94,6 +94,37 @@ void Registry::execute_in_shard(std::size_t shard, std::span<Operation* const> b
   for (Operation* operation : batch) locked.shard.execute(*operation, requester);
 }
 
+void Registry::restore(std::span<const Change> batch, Instant now, RestoreCounts& counts) {
+  ROLLCALL_ASSERT(batch.size() <= limits::kBatchRequestsMax);
+  std::array<std::uint64_t, limits::kBatchRequestsMax> hashes;
+  std::array<HostCounts::Host, limits::kBatchRequestsMax> hosts;
+  counts.changes += batch.size();
+  // While no lease has ended this only brings the shards, and their wheels, to the time.
+  for (const auto& locked : shards_) locked->shard.sweep(now);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    hashes[i] = siphash13(nick_key_, batch[i].nick);
+    hosts[i] = admission_.hosts.host(batch[i].host);
+    shard_for(hashes[i]).prefetch_index(hashes[i]);
+    admission_.hosts.prefetch_alone(hosts[i]);
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) shard_for(hashes[i]).prefetch_entry(hashes[i]);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    counts.shortened += shard_for(hashes[i]).restore(batch[i], hashes[i], hosts[i]);
+  }
+}
+
+RestoreOutcome Registry::finish_restore() {
+  for (const auto& locked : shards_) locked->shard.finish_restore();
+  return active() > admission_.peers_max ? RestoreOutcome::kTooManyPeers : RestoreOutcome::kDone;
+}
+
+EntryNumber Registry::visit(std::size_t shard, EntryNumber from, std::size_t entries_max,
+                            ChangeSink& to) const {
+  const LockedShard& locked = *shards_[shard];
+  const std::lock_guard lock(locked.mutex);
+  return locked.shard.visit(from, entries_max, to);
+}
+
 std::size_t Registry::append_listing(std::size_t peers_max, SampleGenerator& generator, Instant now,
                                      OutputBuffer& out) {
   std::array<std::size_t, limits::kShardsMax> sizes;

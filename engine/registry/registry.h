@@ -28,6 +28,19 @@ struct RegistryOptions {
   std::size_t shards = 1;
 };
 
+struct RestoreCounts {
+  std::uint64_t changes = 0;
+  // Those whose lease was cut to one TTL. The store still has the longer one, which would be cut
+  // again, to a later end, after the next restart.
+  std::uint64_t shortened = 0;
+};
+
+enum class RestoreOutcome : std::uint8_t {
+  kDone,
+  // More are active than `peers_max`. The registry may be looked at, but not used.
+  kTooManyPeers,
+};
+
 // Who is here: the list of peers. Safe to use from several threads; each shard has a lock.
 class Registry {
  public:
@@ -39,6 +52,27 @@ class Registry {
   // REQUIRES: no change follows a PQuery in the batch.
   void execute(std::span<Operation> batch, const HostAddress& host, bool open_query, Time time,
                ChangeSink* changes);
+
+  // ---- Recovery: restore … restore ─► finish_restore, before anything else is done ----
+
+  // Puts entries there as a store kept them, limits::kBatchRequestsMax at most. A later one of the
+  // same nick takes the place of an earlier one. Counts what became of them; `now` is the same in
+  // every call. A lease that has ended makes its entry inactive since then, and none lasts longer
+  // than one TTL from now. Limits are for admission, so they refuse nothing that is restored.
+  // No change is told.
+  //
+  // REQUIRES: no other thread uses the registry meanwhile. The nicks are valid.
+  void restore(std::span<const Change> batch, Instant now, RestoreCounts& counts);
+
+  // Brings the inactive entries into the order in which they became so, and forgets the surplus.
+  RestoreOutcome finish_restore();
+
+  // Hands entries of a shard to `to`, as they are, in the order of their numbers from `from` on.
+  // Holds the shard's lock and looks at `entries_max` entries at the most. Returns where to go on,
+  // kNoEntry after the last. A reading that begins at 0 and goes on to the end meets every entry
+  // that is there all the time once. Their places in the order of changes are blank.
+  EntryNumber visit(std::size_t shard, EntryNumber from, std::size_t entries_max,
+                    ChangeSink& to) const;
 
   // Appends `'10.0.0.7:9999', ` for up to `peers_max` active entries, none twice, and returns how
   // many. Where there are more, each is equally likely; `generator` decides.
@@ -69,6 +103,7 @@ class Registry {
   std::size_t shard_of(const Operation& operation) const {
     return operation.hash & (shards_.size() - 1);
   }
+  Shard& shard_for(std::uint64_t hash) { return shards_[hash & (shards_.size() - 1)]->shard; }
   // Whether it could matter to a batch which of its operations a limit meets first.
   bool is_near_a_limit(std::size_t operations, const HostCounts::Host& host) const;
   void execute_in_order(std::span<Operation> batch, const Requester& requester);

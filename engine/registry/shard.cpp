@@ -69,6 +69,11 @@ Outcome Admission::enter(const HostCounts::Host& host) {
   return Outcome::kSuccess;
 }
 
+void Admission::readmit(const HostCounts::Host& host) {
+  hosts.add(host);
+  active.fetch_add(1, std::memory_order_relaxed);
+}
+
 void Admission::leave(const HostCounts::Host& host) {
   hosts.subtract(host);
   active.fetch_sub(1, std::memory_order_relaxed);
@@ -85,13 +90,14 @@ Shard::Shard(const ShardOptions& options, Admission& admission, const HashKey& h
       listing_(pool_, SampleGenerator(random), options.rendered_bytes_max) {}
 
 void Shard::look_ahead(std::span<Operation* const> batch) {
-  for (const Operation* operation : batch) index_.prefetch(index_hash(operation->hash));
-  for (const Operation* operation : batch) {
-    const std::uint32_t hash = index_hash(operation->hash);
-    const auto same_hash = [hash](const IndexSlot& slot) { return slot.hash == hash; };
-    const IndexSlot* slot = index_.find(hash, same_hash);
-    if (slot != nullptr) __builtin_prefetch(&pool_[slot->number], 1);
-  }
+  for (const Operation* operation : batch) prefetch_index(operation->hash);
+  for (const Operation* operation : batch) prefetch_entry(operation->hash);
+}
+
+void Shard::prefetch_entry(std::uint64_t hash) {
+  const auto same_hash = [hash](const IndexSlot& slot) { return slot.hash == index_hash(hash); };
+  const IndexSlot* slot = index_.find(index_hash(hash), same_hash);
+  if (slot != nullptr) __builtin_prefetch(&pool_[slot->number], 1);
 }
 
 void Shard::execute(Operation& operation, const Requester& requester) {
@@ -202,8 +208,12 @@ EntryNumber Shard::add(const Operation& operation) {
     if (inactive_.empty() || forgotten == kForgottenForOneMax) return kNoEntry;
     forget_oldest();
   }
+  return place(nick, operation.hash);
+}
+
+EntryNumber Shard::place(std::string_view nick, std::uint64_t hash) {
   const EntryNumber number = pool_.allocate(nick);
-  if (index_.insert({index_hash(operation.hash), number}) == nullptr) {
+  if (index_.insert({index_hash(hash), number}) == nullptr) {
     pool_.free(number);
     return kNoEntry;
   }
@@ -261,13 +271,17 @@ void Shard::retire_expired(EntryNumber number) {
 }
 
 void Shard::retire(EntryNumber number, Instant since) {
+  unlist(number);
   ClientEntry& entry = pool_[number];
-  listing_.remove(number);
-  listed_.store(listing_.size(), std::memory_order_relaxed);
-  admission_.leave(admission_.hosts.host(entry.host));
   entry.state = EntryState::kInactive;
   entry.deadline = since;
   inactive_.push_back(number);
+}
+
+void Shard::unlist(EntryNumber number) {
+  listing_.remove(number);
+  listed_.store(listing_.size(), std::memory_order_relaxed);
+  admission_.leave(admission_.hosts.host(pool_[number].host));
 }
 
 void Shard::forget_surplus() {
@@ -277,6 +291,10 @@ void Shard::forget_surplus() {
 void Shard::forget_oldest() {
   const EntryNumber number = inactive_.front();
   inactive_.remove(number);
+  forget(number);
+}
+
+void Shard::forget(EntryNumber number) {
   const std::uint32_t hash = index_hash(siphash13(hash_key_, pool_[number].nick()));
   IndexSlot* slot = index_.find(
       hash, [number](const IndexSlot& candidate) { return candidate.number == number; });
@@ -284,6 +302,61 @@ void Shard::forget_oldest() {
   index_.erase(slot);
   pool_.free(number);
   ++counters_.forgotten;
+}
+
+bool Shard::restore(const Change& change, std::uint64_t hash, const HostCounts::Host& host) {
+  const bool is_active = change.active && change.deadline > now_;
+  const bool is_over = !is_active && change.deadline + limits::kHistory <= now_;
+  EntryNumber number = find(change.nick, hash);
+  if (number != kNoEntry) take_off(number);
+  if (is_over) {
+    if (number != kNoEntry) forget(number);
+    return false;
+  }
+  if (number == kNoEntry) number = place(change.nick, hash);
+  // The hash key is younger than the file, so nobody can have chosen nicks whose hashes coincide.
+  ROLLCALL_ASSERT(number != kNoEntry);
+
+  ClientEntry& entry = pool_[number];
+  entry.host = change.host;
+  entry.port = change.port;
+  entry.registered_at = seconds_of(change.registered_at);
+  entry.activity_bits = change.activity_bits & kActivityMask;
+  entry.activity_day = change.activity_day;
+  pool_.set_cookie(entry, change.has_cookie ? &change.cookie : nullptr);
+  if (!is_active) {
+    entry.state = EntryState::kInactive;
+    entry.deadline = std::min(change.deadline, now_);
+    inactive_.push_back(number);
+    return false;
+  }
+  entry.state = EntryState::kActive;
+  entry.deadline = std::min(change.deadline, now_ + admission_.ttl);
+  admission_.readmit(host);
+  wheel_.insert(number);
+  listing_.add_unshuffled(number);
+  listed_.store(listing_.size(), std::memory_order_relaxed);
+  return entry.deadline < change.deadline;
+}
+
+void Shard::take_off(EntryNumber number) {
+  if (pool_[number].state == EntryState::kInactive) return inactive_.remove(number);
+  wheel_.remove(number);
+  unlist(number);
+}
+
+void Shard::finish_restore() {
+  listing_.shuffle();
+  inactive_.sort();
+  forget_surplus();
+}
+
+EntryNumber Shard::visit(EntryNumber from, std::size_t entries_max, ChangeSink& to) const {
+  const EntryNumber end = pool_.numbers_end();
+  for (; from < end && entries_max > 0; ++from, --entries_max) {
+    if (pool_[from].state != EntryState::kFree) to.append(describe(pool_[from]));
+  }
+  return from < end ? from : kNoEntry;
 }
 
 std::size_t Shard::append_listing(std::size_t first, std::size_t last, std::size_t peers_max,
@@ -307,9 +380,14 @@ bool Shard::sweep(Instant now) {
 void Shard::tell(ChangeSink* changes, const ClientEntry& entry) {
   ++sequence_;
   if (changes == nullptr) return;
+  Change change = describe(entry);
+  change.sequence = sequence_;
+  changes->append(change);
+}
+
+Change Shard::describe(const ClientEntry& entry) const {
   Change change;
   change.shard = options_.number;
-  change.sequence = sequence_;
   change.nick = entry.nick();
   change.host = entry.host;
   change.port = entry.port;
@@ -320,7 +398,7 @@ void Shard::tell(ChangeSink* changes, const ClientEntry& entry) {
   change.registered_at = WallTime(std::chrono::seconds(entry.registered_at));
   change.activity_bits = entry.activity_bits;
   change.activity_day = entry.activity_day;
-  changes->append(change);
+  return change;
 }
 
 RegistryCounters Shard::counters() const {

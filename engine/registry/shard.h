@@ -55,6 +55,8 @@ struct Admission {
 
   // Takes a place for one more active entry of `host`. kSuccess, kRegistryFull or kHostFull.
   Outcome enter(const HostCounts::Host& host);
+  // Takes a place, whatever the limits are.
+  void readmit(const HostCounts::Host& host);
   void leave(const HostCounts::Host& host);
 };
 
@@ -90,10 +92,21 @@ class Shard {
 
   // Asks the processor to load what `execute` of these operations will read.
   void look_ahead(std::span<Operation* const> batch);
+  // The two steps of it for one nick. The second reads what the first asked for.
+  void prefetch_index(std::uint64_t hash) const { index_.prefetch(index_hash(hash)); }
+  void prefetch_entry(std::uint64_t hash);
 
   // Decides one operation. On success a change is made and told; otherwise nothing is changed,
   // except that an entry whose lease has ended becomes inactive.
   void execute(Operation& operation, const Requester& requester);
+
+  // Puts an entry there as a store kept it, as of the last sweep, in place of the one of this nick,
+  // if any: see Registry::restore. `host` is that of the change. Whether the lease was shortened.
+  bool restore(const Change& change, std::uint64_t hash, const HostCounts::Host& host);
+  void finish_restore();
+
+  // See Registry::visit.
+  EntryNumber visit(EntryNumber from, std::size_t entries_max, ChangeSink& to) const;
 
   // Moves entries whose lease has ended to the inactive ones and forgets those that have been
   // inactive for too long, a bounded number at a time. Whether there may be more to do.
@@ -137,6 +150,8 @@ class Shard {
 
   // A new entry for the operation's nick, or kNoEntry if the memory budget has no room for it.
   EntryNumber add(const Operation& operation);
+  // A new entry, whatever the budget says, or kNoEntry if the index cannot take it.
+  EntryNumber place(std::string_view nick, std::uint64_t hash);
   bool has_room_for(std::string_view nick) const;
   // What counts against the budget: no renewal takes it higher.
   std::size_t bytes_promised() const;
@@ -150,10 +165,18 @@ class Shard {
   void expire(EntryNumber number);
   void retire_expired(EntryNumber number);
   void retire(EntryNumber number, Instant since);
+  // The entry, which is off the wheel already, is no longer with the active ones.
+  void unlist(EntryNumber number);
+  // The entry is on no list any more.
+  void take_off(EntryNumber number);
   void forget_surplus();
   void forget_oldest();
+  // REQUIRES: the entry is on no list.
+  void forget(EntryNumber number);
 
   void tell(ChangeSink* changes, const ClientEntry& entry);
+  // The entry as it is. Its place in the order of changes is blank.
+  Change describe(const ClientEntry& entry) const;
 
   const ShardOptions options_;
   Admission& admission_;

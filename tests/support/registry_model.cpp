@@ -184,6 +184,12 @@ void RegistryModel::sweep(Instant now) {
   mark_those_that_may_be_forgotten();
 }
 
+void RegistryModel::restore(Instant now) {
+  now_ = latest(now);
+  for (auto& [nick, entry] : entries_) note_expiry(entry, now_);
+  mark_those_that_may_be_forgotten();
+}
+
 // A shard remembers its share of the inactive entries; which ones are its own is not known here.
 void RegistryModel::mark_those_that_may_be_forgotten() {
   std::size_t inactive = 0;

@@ -39,6 +39,9 @@ class RegistryModel {
   // The whole registry was swept at `now`.
   void sweep(engine::Instant now);
 
+  // The registry was restored at `now` from what it told, or from its entries.
+  void restore(engine::Instant now);
+
   // The addresses of the active entries, sorted. To list them is to let the registry know the time.
   std::vector<std::string> list(engine::Instant now);
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -51,28 +52,22 @@ engine::RegistryOptions RegistryTrial::choose_options(const Choose& choose) {
 RegistryTrial::RegistryTrial(Choose choose)
     : choose_(std::move(choose)),
       options_(choose_options(choose_)),
-      registry_(options_, random_),
+      registry_(std::make_unique<engine::Registry>(options_, random_)),
       model_(options_) {}
 
 std::string RegistryTrial::step() {
   std::string wrong;
-  switch (choose_(8)) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-      wrong = execute_batch();
-      break;
-    case 4:
-      wrong = list_some();
-      break;
-    case 5:
-    case 6:
-      pass_time();
-      break;
-    case 7:
-      sweep();
-      break;
+  const std::size_t choice = choose_(16);
+  if (choice < 8) {
+    wrong = execute_batch();
+  } else if (choice < 10) {
+    wrong = list_some();
+  } else if (choice < 13) {
+    pass_time();
+  } else if (choice < 15) {
+    sweep();
+  } else {
+    wrong = restart();
   }
   return wrong.empty() ? compare() : wrong;
 }
@@ -121,9 +116,10 @@ std::string RegistryTrial::execute_batch() {
   for (std::size_t i = 0; i < size; ++i) operations[i].request = &requests[i];
 
   Told told;
-  registry_.execute(operations, host, open_query, time, &told);
+  registry_->execute(operations, host, open_query, time, &told);
   for (const ToldChange& change : told.all()) {
     if (std::string wrong = check_sequence(change); !wrong.empty()) return wrong;
+    log_.push_back(change);
   }
   for (const Operation& operation : operations) {
     ++outcomes_[operation.outcome];
@@ -177,7 +173,7 @@ std::string RegistryTrial::list_some() {
   const std::size_t peers_max = one_of(std::array<std::size_t, 5>{1000, 1, 2, 3, 5}, choose_);
   const engine::Time time = choose_time();
   engine::OutputBuffer out;
-  const std::size_t listed = registry_.append_listing(peers_max, generator_, time.now, out);
+  const std::size_t listed = registry_->append_listing(peers_max, generator_, time.now, out);
   const std::vector<std::string> addresses = addresses_in(out.view());
   const std::vector<std::string> all = model_.list(time.now);
   if (listed != addresses.size()) return "a list of another length than it says";
@@ -199,22 +195,75 @@ void RegistryTrial::pass_time() {
 }
 
 void RegistryTrial::sweep() {
-  const std::size_t shards = choose_(2) == 0 ? registry_.shards() : 1;
+  const std::size_t shards = choose_(2) == 0 ? registry_->shards() : 1;
   for (std::size_t shard = 0; shard < shards; ++shard) {
     // So few entries are never more than one step's work.
-    const bool has_more = registry_.sweep(shard, now_);
+    const bool has_more = registry_->sweep(shard, now_);
     ROLLCALL_ASSERT(!has_more);
   }
-  if (shards == registry_.shards()) model_.sweep(now_);
+  if (shards == registry_->shards()) model_.sweep(now_);
+}
+
+// A crash, after which a new registry is restored from everything that was told, or from the
+// entries as a store that reads them now and then has them.
+std::string RegistryTrial::restart() {
+  if (choose_(2) == 0) {
+    if (std::string wrong = read_entries(); !wrong.empty()) return wrong;
+  }
+  registry_ = std::make_unique<engine::Registry>(options_, random_);
+  restore_from_log();
+  sequences_.clear();
+  shards_.clear();
+  model_.restore(now_);
+  return "";
+}
+
+// Puts all entries in the place of the log, in another order than that of their numbers.
+std::string RegistryTrial::read_entries() {
+  ChangeRecorder entries;
+  const std::size_t entries_max = 1 + choose_(4);
+  for (std::size_t shard = 0; shard < registry_->shards(); ++shard) {
+    engine::EntryNumber from = 0;
+    while (from != engine::kNoEntry) {
+      const std::size_t before = entries.told.size();
+      from = registry_->visit(shard, from, entries_max, entries);
+      if (entries.told.size() - before > entries_max) return "handed over more than wanted";
+    }
+  }
+  const engine::RegistryCounters counters = registry_->counters();
+  if (entries.told.size() != counters.active + counters.inactive) return "not all entries once";
+  log_ = std::move(entries.told);
+  std::ranges::reverse(log_);
+  return "";
+}
+
+void RegistryTrial::restore_from_log() {
+  std::vector<engine::Change> changes;
+  for (const ToldChange& told : log_) {
+    changes.push_back(told.change);
+    changes.back().nick = told.nick;
+  }
+  engine::RestoreCounts counts;
+  const std::size_t size_max = 1 + choose_(engine::limits::kBatchRequestsMax);
+  std::span<const engine::Change> rest = changes;
+  do {  // even nothing lets it know the time
+    const std::size_t size = std::min(size_max, rest.size());
+    registry_->restore(rest.first(size), now_, counts);
+    rest = rest.subspan(size);
+  } while (!rest.empty());
+  const engine::RestoreOutcome outcome = registry_->finish_restore();
+  ROLLCALL_ASSERT(outcome == engine::RestoreOutcome::kDone);
+  ROLLCALL_ASSERT(counts.changes == log_.size());
+  ROLLCALL_ASSERT(counts.shortened == 0);
 }
 
 // What can be seen of the registry from outside.
 std::string RegistryTrial::compare() const {
-  registry_.check_invariants();
-  const std::size_t active = registry_.active();
+  registry_->check_invariants();
+  const std::size_t active = registry_->active();
   if (active < model_.active(now_)) return "counts fewer than are active";
   if (active > model_.active_max()) return "counts more than can be active";
-  const engine::RegistryCounters counters = registry_.counters();
+  const engine::RegistryCounters counters = registry_->counters();
   if (counters.active != active) return "counts differently in two places";
   const std::size_t inactive_max =
       (options_.inactive_max + options_.shards - 1) / options_.shards * options_.shards;

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/registry/registry.h"
 #include "tests/support/engine_under_test.h"
@@ -14,7 +16,8 @@
 namespace rollcall::tests {
 
 // A registry beside its model, put through whatever comes up: few nicks, hosts and cookies, so that
-// they meet, small limits, and steps of time to the edges of leases, sweeps and days.
+// they meet, small limits, steps of time to the edges of leases, sweeps and days, and restarts,
+// after which a new registry has to go on as if it were the old one.
 class RegistryTrial {
  public:
   // A number below the one that is passed. All that happens in a trial follows from these.
@@ -40,6 +43,9 @@ class RegistryTrial {
   std::string list_some();
   void pass_time();
   void sweep();
+  std::string restart();
+  std::string read_entries();
+  void restore_from_log();
   std::string compare() const;
 
   // An engine's time may lie a little behind that of another.
@@ -48,12 +54,14 @@ class RegistryTrial {
   Choose choose_;
   const engine::RegistryOptions options_;
   SeededRandom random_{1};
-  engine::Registry registry_;
+  std::unique_ptr<engine::Registry> registry_;
   RegistryModel model_;
   engine::SampleGenerator generator_{2};
   engine::Instant now_{std::chrono::hours(1)};
   engine::WallTime wall_{std::chrono::days(20'000) + std::chrono::hours(20)};
   engine::Cookie last_issued_;
+  // Enough of what was told to restore the registry from.
+  std::vector<ToldChange> log_;
   std::map<std::uint32_t, std::uint64_t> sequences_;  // by shard
   std::map<std::string, std::uint32_t> shards_;       // by nick
   std::map<engine::Outcome, std::size_t> outcomes_;

@@ -52,6 +52,28 @@ TEST_F(InactiveQueueTest, PutsAnEntryThatCameBackAtTheEnd) {
   EXPECT_EQ(queue_.front(), first);
 }
 
+TEST_F(InactiveQueueTest, CanBeSortedByDeadline) {
+  SampleGenerator generator(5);
+  queue_.sort();
+  for (const std::size_t entries : {1u, 2u, 3u, 100u}) {
+    while (queue_.size() < entries) {
+      pool_[add()].deadline = Instant(Duration(generator.below(50)) - Duration(25));
+    }
+    queue_.sort();
+    queue_.check_invariants();
+    ASSERT_EQ(queue_.size(), entries);
+    Instant latest = pool_[queue_.front()].deadline;
+    std::vector<EntryNumber> taken;
+    while (!queue_.empty()) {
+      taken.push_back(queue_.front());
+      EXPECT_LE(latest, pool_[taken.back()].deadline);
+      latest = pool_[taken.back()].deadline;
+      queue_.remove(taken.back());
+    }
+    for (const EntryNumber number : taken) queue_.push_back(number);
+  }
+}
+
 TEST_F(InactiveQueueTest, AgreesWithADequeWhateverComesAndGoes) {
   SampleGenerator generator(3);
   std::deque<EntryNumber> model;

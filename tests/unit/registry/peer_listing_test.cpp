@@ -33,14 +33,18 @@ class ListingUnderTest {
       : listing_(pool_, SampleGenerator(seed), rendered_bytes_max) {}
 
   void add(std::uint16_t port, Instant deadline = kLater) {
+    listing_.insert(allocate(port, deadline));
+  }
+  void add_unshuffled(std::uint16_t port) { listing_.add_unshuffled(allocate(port, kLater)); }
+  EntryNumber allocate(std::uint16_t port, Instant deadline) {
     const EntryNumber number = pool_.allocate("nick");
     ClientEntry& entry = pool_[number];
     entry.state = EntryState::kActive;
     entry.host = HostAddress::v4(10, 0, 0, 1);
     entry.port = port;
     entry.deadline = deadline;
-    listing_.insert(number);
     numbers_[port] = number;
+    return number;
   }
   void add_up_to(std::size_t ports) {
     for (std::size_t port = 1; port <= ports; ++port) add(static_cast<std::uint16_t>(port));
@@ -325,6 +329,15 @@ void expect_every_place_equally_likely(std::size_t size, Build build) {
 TEST(PeerListing, PutsEverybodyAtEveryPlaceEquallyOften) {
   expect_every_place_equally_likely(12,
                                     [](ListingUnderTest& under_test) { under_test.add_up_to(12); });
+}
+
+TEST(PeerListing, IsFairOnceItWasShuffled) {
+  expect_every_place_equally_likely(12, [](ListingUnderTest& under_test) {
+    for (std::uint16_t port = 1; port <= 15; ++port) under_test.add_unshuffled(port);
+    for (std::uint16_t port = 3; port <= 6; ++port) under_test.remove(port);
+    under_test.listing().shuffle();
+    under_test.add(20);
+  });
 }
 
 TEST(PeerListing, StaysFairWhenPeersLeave) {
