@@ -64,8 +64,7 @@ Result MemoryStore::maintain(EntrySource& entries, bool& more) {
   more = false;
   if (!rewrite_.has_value()) {
     if (device_.durable_.batches.size() < kBatchesMax) return Result::kDone;
-    rewrite_.emplace();
-    rewrite_->batches_before = device_.durable_.batches.size();
+    rewrite_ = Rewrite{{}, {}, device_.durable_.batches.size(), false};
   }
   rewrite_->is_read = !entries.read(rewrite_->position, kEntriesPerStep, rewrite_->packed);
   more = !rewrite_->is_read;

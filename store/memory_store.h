@@ -68,7 +68,7 @@ class MemoryStore final : public Store {
     EntrySource::Position position;
     std::string packed;
     std::size_t batches_before;  // durable ones that it will take the place of
-    bool is_read = false;        // takes their place with the next sync
+    bool is_read;                // takes their place with the next sync
   };
 
   // What is waiting is dropped where `result` is a failure.
