@@ -116,6 +116,17 @@ inline constexpr std::size_t kThreadsMax = 64;
 // Stopping: what answers are still on their way after this is dropped.
 inline constexpr Duration kStopTime = 500ms;
 
+// ---- Changes on their way to disk ----
+
+// Changes that wait for the store's thread, packed. While there are more, further ones are refused:
+// the disk stands still. At two million changes a second that takes half a second.
+inline constexpr std::size_t kPendingBytesMax = std::size_t{64} << 20;
+// A store that failed is tried again this much later: soon after space was freed, and not so often
+// that a broken disk is all that the server is busy with.
+inline constexpr Duration kStoreRetry = 1s;
+// Where answers do not wait for the disk, changes reach it at most this often.
+inline constexpr Duration kAsyncCommit = 100ms;
+
 // ---- Relations ----
 
 static_assert(kQuietMax < kIncompleteSilence);

@@ -1,0 +1,146 @@
+#include "store/group_commit.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "engine/assert.h"
+#include "store/record.h"
+
+namespace rollcall::store {
+
+using engine::Instant;
+using engine::Ticket;
+using engine::Verdict;
+
+GroupCommit::GroupCommit(const Options& options, Store& store, EntrySource& entries,
+                         const LeaseClock& clock)
+    : options_(options),
+      lane_bytes_max_(options.pending_bytes_max / options.shards),
+      store_(store),
+      entries_(entries),
+      clock_(clock) {
+  for (std::size_t i = 0; i < options.shards; ++i) lanes_.push_back(std::make_unique<Lane>());
+}
+
+void GroupCommit::append(const engine::Change& change) {
+  // Of the clock only what never changes is used here.
+  const Record record = record_of(change, clock_);
+  Lane& lane = *lanes_[change.shard];
+  const std::lock_guard lock(lane.mutex);
+  pack(record, lane.packed);
+  ++lane.changes;
+  if (lane.packed.size() > lane_bytes_max_) is_full_.store(true, std::memory_order_relaxed);
+}
+
+bool GroupCommit::accepts() {
+  return is_working_.load(std::memory_order_relaxed) && !is_full_.load(std::memory_order_relaxed);
+}
+
+std::optional<Ticket> GroupCommit::ticket() {
+  const Ticket ticket = epoch_.load();
+  for (Ticket asked = asked_.load(std::memory_order_relaxed); asked < ticket;) {
+    if (!asked_.compare_exchange_weak(asked, ticket)) continue;
+    if (wake_) wake_();
+    break;
+  }
+  if (options_.durability == Durability::kAsync) return std::nullopt;
+  return ticket;
+}
+
+void GroupCommit::gather() {
+  gathered_ = epoch_.fetch_add(1);
+  for (const auto& lane : lanes_) {
+    {
+      const std::lock_guard lock(lane->mutex);
+      lane->packed.swap(spare_);
+      batch_changes_ += std::exchange(lane->changes, 0);
+    }
+    batch_ += spare_;
+    spare_.clear();
+  }
+  // A lane that is over its bound again says so with its next change.
+  is_full_.store(false, std::memory_order_relaxed);
+}
+
+Resolved GroupCommit::commit(const ClockReading& reading) {
+  if (state_ != Result::kDone && reading.now < retry_at_) {
+    return {gathered_, Verdict::kFailed, state_};
+  }
+  if (clock_.follow(reading)) offset_is_due_ = true;
+  if (!has_work()) return {gathered_, Verdict::kDurable, Result::kDone};
+
+  const Result result =
+      state_ == Result::kDistrusted ? store_.replace(entries_, clock_.wall_offset()) : write();
+  if (result == Result::kDone) {
+    note_success();
+    return {gathered_, Verdict::kDurable, result};
+  }
+  note_failure(result, reading.now);
+  return {gathered_, Verdict::kFailed, result};
+}
+
+bool GroupCommit::has_work() const {
+  return !batch_.empty() || offset_is_due_ || maintenance_is_due_ || state_ != Result::kDone;
+}
+
+Result GroupCommit::write() {
+  Result result = batch_.empty() ? Result::kDone : store_.append(batch_);
+  if (result == Result::kDone && offset_is_due_) {
+    result = store_.set_wall_offset(clock_.wall_offset());
+  }
+  if (result == Result::kDone) result = store_.maintain(entries_, maintenance_is_due_);
+  if (result == Result::kDone) result = store_.sync();
+  return result;
+}
+
+void GroupCommit::note_success() {
+  {
+    const std::lock_guard lock(counters_mutex_);
+    ++counters_.commits;
+    counters_.replacements += state_ == Result::kDistrusted;
+    counters_.changes += batch_changes_;
+    counters_.bytes += batch_.size();
+    const auto bucket = static_cast<std::size_t>(std::bit_width(batch_changes_));
+    ++counters_.changes_a_commit[std::min(bucket, counters_.changes_a_commit.size() - 1)];
+    counters_.state = Result::kDone;
+  }
+  state_ = Result::kDone;
+  batch_.clear();
+  batch_changes_ = 0;
+  offset_is_due_ = false;
+  is_working_.store(true, std::memory_order_relaxed);
+}
+
+void GroupCommit::note_failure(Result result, Instant now) {
+  // Engines are to know before anyone hears of the failure.
+  is_working_.store(false, std::memory_order_relaxed);
+  const bool is_newly_distrusted = result == Result::kDistrusted && state_ != Result::kDistrusted;
+  // Those who wait for this batch are told at once; replacing the file takes long.
+  retry_at_ = is_newly_distrusted ? now : now + engine::limits::kStoreRetry;
+  if (state_ != Result::kDistrusted) state_ = result;
+  const std::lock_guard lock(counters_mutex_);
+  ++counters_.failures;
+  counters_.state = state_;
+}
+
+Instant GroupCommit::due() const {
+  if (state_ != Result::kDone) return retry_at_;
+  return maintenance_is_due_ ? Instant::min() : engine::kNever;
+}
+
+CommitCounters GroupCommit::counters() const {
+  const std::lock_guard lock(counters_mutex_);
+  return counters_;
+}
+
+void GroupCommit::check_invariants() const {
+  ROLLCALL_ASSERT(lanes_.size() == options_.shards);
+  ROLLCALL_ASSERT(gathered_ < epoch_.load());
+  ROLLCALL_ASSERT(asked_.load() <= epoch_.load());
+  ROLLCALL_ASSERT(is_working_.load() == (state_ == Result::kDone));
+  ROLLCALL_ASSERT(spare_.empty());
+  ROLLCALL_ASSERT(batch_.empty() == (batch_changes_ == 0));
+}
+
+}  // namespace rollcall::store

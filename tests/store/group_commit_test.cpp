@@ -1,0 +1,387 @@
+#include "store/group_commit.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "engine/limits.h"
+#include "tests/store/commit_under_test.h"
+#include "tests/support/allocation_counter.h"
+
+namespace rollcall::store {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::kNever;
+using engine::Verdict;
+using engine::limits::kStoreRetry;
+using tests::CommitUnderTest;
+
+constexpr bool kForGood = true;
+constexpr bool kOnce = false;
+
+class GroupCommitTest : public testing::Test {
+ protected:
+  CommitUnderTest under_test_;
+  GroupCommit& group_ = under_test_.group;
+  MemoryDevice& device_ = under_test_.device;
+};
+
+TEST_F(GroupCommitTest, ResolvesATicketOnceItsChangesAreDurable) {
+  under_test_.change("alice");
+  under_test_.change("bob");
+  const auto ticket = group_.ticket();
+  ASSERT_TRUE(ticket.has_value());
+  EXPECT_TRUE(under_test_.found().versions.empty());
+  const Resolved resolved = under_test_.commit();
+  EXPECT_EQ(resolved.up_to, *ticket);
+  EXPECT_EQ(resolved.verdict, Verdict::kDurable);
+  EXPECT_EQ(under_test_.found().versions, under_test_.list.versions());
+  EXPECT_TRUE(group_.accepts());
+}
+
+TEST_F(GroupCommitTest, LeavesTheStoreAloneWhileNothingHappens) {
+  device_.fail_after(0, Result::kFailed, kForGood);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(under_test_.commit().verdict, Verdict::kDurable);
+    EXPECT_EQ(group_.due(), kNever);
+  }
+  EXPECT_EQ(group_.counters().commits, 0u);
+}
+
+TEST_F(GroupCommitTest, ResolvesATicketWithoutWritingWhereItsChangesAreDurableAlready) {
+  under_test_.change("alice");
+  group_.gather();  // takes the change away before the ticket is asked for
+  const auto ticket = group_.ticket();
+  const Resolved first = group_.commit(under_test_.clocks);
+  EXPECT_LT(first.up_to, *ticket);
+  device_.fail_after(0, Result::kFailed, kForGood);
+  const Resolved second = under_test_.commit();
+  EXPECT_EQ(second.up_to, *ticket);
+  EXPECT_EQ(second.verdict, Verdict::kDurable);
+}
+
+TEST_F(GroupCommitTest, WakesTheStoresThreadOnceForEachBatch) {
+  EXPECT_EQ(under_test_.wakes, 0);
+  for (int batch = 1; batch <= 3; ++batch) {
+    for (int i = 0; i < 3; ++i) {
+      under_test_.change("alice");
+      EXPECT_TRUE(group_.ticket().has_value());
+      EXPECT_EQ(under_test_.wakes, batch);
+    }
+    under_test_.commit();
+  }
+}
+
+TEST_F(GroupCommitTest, KeepsTheOrderOfANick) {
+  for (int i = 0; i < 5; ++i) under_test_.change("alice");
+  under_test_.commit();
+  EXPECT_EQ(under_test_.found().versions.at("alice"), 5);
+  under_test_.change("alice");
+  group_.gather();
+  under_test_.change("alice");  // gathers while the batch is written
+  group_.commit(under_test_.clocks);
+  EXPECT_EQ(under_test_.found().versions.at("alice"), 6);
+  under_test_.commit();
+  EXPECT_EQ(under_test_.found().versions.at("alice"), 7);
+}
+
+TEST_F(GroupCommitTest, MayGatherSeveralTimesForOneCommit) {
+  under_test_.change("alice");
+  group_.gather();
+  under_test_.change("alice");
+  const auto ticket = group_.ticket();
+  const Resolved resolved = under_test_.commit();
+  EXPECT_EQ(resolved.up_to, *ticket);
+  EXPECT_EQ(under_test_.found().versions.at("alice"), 2);
+}
+
+TEST(GroupCommitOptions, AsyncAsksNobodyToWait) {
+  GroupCommit::Options options;
+  options.durability = Durability::kAsync;
+  CommitUnderTest under_test(options);
+  under_test.change("alice");
+  EXPECT_EQ(under_test.group.ticket(), std::nullopt);
+  EXPECT_EQ(under_test.wakes, 1);
+  under_test.commit();
+  EXPECT_EQ(under_test.found().versions.at("alice"), 1);
+  under_test.device.fail_after(0, Result::kFull, kOnce);
+  under_test.change("alice");
+  under_test.commit();
+  EXPECT_FALSE(under_test.group.accepts());
+}
+
+TEST(GroupCommitOptions, PendingChangesAreBounded) {
+  GroupCommit::Options options;
+  options.pending_bytes_max = 1000;
+  options.shards = 2;
+  CommitUnderTest under_test(options);
+  int changes = 0;
+  while (under_test.group.accepts()) {
+    under_test.change("alice", 1);
+    ASSERT_LT(++changes, 1000);
+  }
+  EXPECT_GE(changes, 500 / static_cast<int>(kPackedRecordBytesMax));
+  EXPECT_LE(changes, 500 / static_cast<int>(kPackedRecordBytesMin) + 1);
+  under_test.group.gather();
+  EXPECT_TRUE(under_test.group.accepts());
+  under_test.group.commit(under_test.clocks);
+  EXPECT_EQ(under_test.found().versions.at("alice"), changes);
+}
+
+// ---- Failures ----
+
+class GroupCommitFailure : public testing::TestWithParam<Result> {
+ protected:
+  // The next commit fails, `operations` into it.
+  void fail(std::size_t operations, bool for_good) {
+    device_.fail_after(operations, GetParam(), for_good);
+    under_test_.change("alice");
+    ticket_ = group_.ticket().value();
+    const Resolved resolved = under_test_.commit();
+    EXPECT_EQ(resolved.up_to, ticket_);
+    EXPECT_EQ(resolved.verdict, Verdict::kFailed);
+    EXPECT_EQ(resolved.result, GetParam());
+    EXPECT_FALSE(group_.accepts());
+    EXPECT_EQ(group_.counters().state, GetParam());
+  }
+  bool is_distrusted() const { return GetParam() == Result::kDistrusted; }
+  void expect_that_everything_is_durable() {
+    EXPECT_EQ(under_test_.found().versions, under_test_.list.versions());
+  }
+
+  CommitUnderTest under_test_;
+  GroupCommit& group_ = under_test_.group;
+  MemoryDevice& device_ = under_test_.device;
+  engine::Ticket ticket_ = 0;
+};
+INSTANTIATE_TEST_SUITE_P(Kinds, GroupCommitFailure,
+                         testing::Values(Result::kFull, Result::kFailed, Result::kDistrusted));
+
+TEST_P(GroupCommitFailure, OnceIsMadeGoodByTheNextTry) {
+  for (const std::size_t operations : {0u, 1u}) {
+    fail(operations, kOnce);
+    EXPECT_EQ(group_.due(), under_test_.clocks.now + (is_distrusted() ? 0s : kStoreRetry));
+    under_test_.advance(kStoreRetry);
+    const Resolved resolved = under_test_.commit();
+    EXPECT_EQ(resolved.verdict, Verdict::kDurable);
+    EXPECT_GT(resolved.up_to, ticket_);
+    EXPECT_TRUE(group_.accepts());
+    EXPECT_EQ(group_.due(), kNever);
+    expect_that_everything_is_durable();
+  }
+  EXPECT_EQ(group_.counters().replacements, is_distrusted() ? 2u : 0u);
+  EXPECT_EQ(group_.counters().failures, 2u);
+}
+
+TEST_P(GroupCommitFailure, RefusesChangesUntilWhatFailedIsDurable) {
+  fail(0, kForGood);
+  for (int i = 0; i < 5; ++i) {
+    under_test_.advance(kStoreRetry);
+    EXPECT_EQ(group_.due() <= under_test_.clocks.now, true);
+    EXPECT_EQ(under_test_.commit().verdict, Verdict::kFailed);
+    EXPECT_FALSE(group_.accepts());
+    EXPECT_EQ(group_.due(), under_test_.clocks.now + kStoreRetry);
+  }
+  device_.heal();
+  under_test_.advance(kStoreRetry);
+  EXPECT_EQ(under_test_.commit().verdict, Verdict::kDurable);
+  EXPECT_TRUE(group_.accepts());
+  expect_that_everything_is_durable();
+}
+
+TEST_P(GroupCommitFailure, IsToldAtOnceToThoseWhoComeTooLate) {
+  fail(0, kOnce);
+  if (is_distrusted()) {  // the first replacement fails, too
+    device_.fail_after(0, Result::kFull, kOnce);
+    EXPECT_EQ(under_test_.commit().verdict, Verdict::kFailed);
+  }
+  under_test_.change("bob");
+  const auto ticket = group_.ticket();
+  const std::uint64_t failures = group_.counters().failures;
+  under_test_.advance(kStoreRetry - 1ns);
+  const Resolved resolved = under_test_.commit();
+  EXPECT_EQ(resolved.up_to, *ticket);
+  EXPECT_EQ(resolved.verdict, Verdict::kFailed);
+  EXPECT_EQ(group_.counters().failures, failures) << "the store was not tried";
+  under_test_.advance(1ns);
+  EXPECT_EQ(under_test_.commit().verdict, Verdict::kDurable);
+  expect_that_everything_is_durable();
+}
+
+TEST_P(GroupCommitFailure, LetsLaterChangesOvertakeThoseThatFailed) {
+  under_test_.change("alice");
+  fail(1, kOnce);
+  under_test_.change("alice");
+  under_test_.change("alice");
+  if (!is_distrusted()) {
+    EXPECT_EQ(under_test_.commit().verdict, Verdict::kFailed);
+    under_test_.change("alice");
+  }
+  under_test_.advance(kStoreRetry);
+  EXPECT_EQ(under_test_.commit().verdict, Verdict::kDurable);
+  expect_that_everything_is_durable();
+}
+
+TEST_P(GroupCommitFailure, CanBeTriedAgainAtOnce) {
+  fail(0, kOnce);
+  group_.retry_now();
+  EXPECT_EQ(under_test_.commit().verdict, Verdict::kDurable);
+  expect_that_everything_is_durable();
+}
+
+TEST_P(GroupCommitFailure, LosesNothingThatWasDurableBefore) {
+  under_test_.change("alice");
+  under_test_.change("carol");
+  ASSERT_EQ(under_test_.commit().verdict, Verdict::kDurable);
+  fail(1, kForGood);
+  const auto versions = under_test_.found().versions;
+  EXPECT_GE(versions.at("alice"), 1);
+  EXPECT_EQ(versions.at("carol"), 1);
+}
+
+TEST(GroupCommitDistrust, ReplacesTheStoreWithEverythingThereIs) {
+  CommitUnderTest under_test;
+  for (int i = 0; i < 50; ++i) under_test.change("peer-" + std::to_string(i));
+  ASSERT_EQ(under_test.commit().verdict, Verdict::kDurable);
+  under_test.device.fail_after(1, Result::kDistrusted, kOnce);
+  under_test.change("alice");
+  EXPECT_EQ(under_test.commit().verdict, Verdict::kFailed);
+  under_test.change("bob");
+  under_test.group.gather();
+  under_test.change("carol");  // during the replacement; as memory has it, but not promised yet
+  const auto late = under_test.group.ticket();
+  const Resolved resolved = under_test.group.commit(under_test.clocks);
+  EXPECT_EQ(resolved.verdict, Verdict::kDurable);
+  EXPECT_LT(resolved.up_to, *late);
+  EXPECT_EQ(under_test.found().versions.size(), 53u);
+  EXPECT_EQ(under_test.commit().up_to, *late);
+  EXPECT_EQ(under_test.found().versions, under_test.list.versions());
+}
+
+TEST(GroupCommitDistrust, StaysThoughTheReplacementFailsForAnotherReason) {
+  CommitUnderTest under_test;
+  under_test.device.fail_after(1, Result::kDistrusted, kOnce);
+  under_test.change("alice");
+  under_test.commit();
+  under_test.device.fail_after(0, Result::kFull, kOnce);
+  EXPECT_EQ(under_test.commit().result, Result::kFull);
+  EXPECT_EQ(under_test.group.counters().state, Result::kDistrusted);
+  under_test.advance(kStoreRetry);
+  EXPECT_EQ(under_test.commit().verdict, Verdict::kDurable);
+  EXPECT_EQ(under_test.group.counters().replacements, 1u);
+}
+
+// ---- The wall clock ----
+
+TEST_F(GroupCommitTest, WritesAStepOfTheWallClockBeforeAnythingIsAcknowledged) {
+  for (const auto step : {5000ms, -20'000ms, 1001ms}) {
+    under_test_.clocks.wall += step;
+    under_test_.change("alice");
+    const auto before = under_test_.found().wall_offset;
+    EXPECT_EQ(under_test_.commit().verdict, Verdict::kDurable);
+    EXPECT_EQ(under_test_.found().wall_offset, before + step);
+    EXPECT_EQ(under_test_.found().versions, under_test_.list.versions());
+  }
+}
+
+TEST_F(GroupCommitTest, WritesAStepOfTheWallClockThoughTheFirstTryFails) {
+  for (const Result result : {Result::kFull, Result::kFailed, Result::kDistrusted}) {
+    const auto before = under_test_.found().wall_offset;
+    under_test_.clocks.wall += 5000ms;
+    under_test_.change("alice");
+    device_.fail_after(1, result, kOnce);
+    EXPECT_EQ(under_test_.commit().verdict, Verdict::kFailed);
+    EXPECT_EQ(under_test_.found().wall_offset, before);
+    under_test_.advance(kStoreRetry);
+    EXPECT_EQ(under_test_.commit().verdict, Verdict::kDurable);
+    EXPECT_EQ(under_test_.found().wall_offset, before + 5000ms);
+  }
+}
+
+TEST_F(GroupCommitTest, LetsTheWallClockDriftALittle) {
+  under_test_.clocks.wall += 1000ms;
+  under_test_.change("alice");
+  under_test_.commit();
+  EXPECT_EQ(under_test_.found().wall_offset, 0ms);
+}
+
+// ---- Maintenance ----
+
+TEST_F(GroupCommitTest, GoesOnWithMaintenanceThoughNobodyAsks) {
+  for (int i = 0; i < 100; ++i) under_test_.change("peer-" + std::to_string(i));
+  int commits = 0;
+  while (group_.due() == kNever) {
+    under_test_.change("alice");
+    under_test_.commit();
+    ASSERT_LT(++commits, 1000);
+  }
+  const std::size_t batches = device_.durable_batches();
+  int steps = 0;
+  while (group_.due() != kNever) {
+    EXPECT_LE(group_.due(), under_test_.clocks.now);
+    EXPECT_EQ(under_test_.commit().verdict, Verdict::kDurable);
+    ASSERT_LT(++steps, 1000);
+  }
+  EXPECT_LT(device_.durable_batches(), batches);
+  EXPECT_EQ(under_test_.found().versions, under_test_.list.versions());
+}
+
+// ---- Counters ----
+
+TEST_F(GroupCommitTest, CountsWhatItDid) {
+  for (int i = 0; i < 5; ++i) under_test_.change("alice");
+  under_test_.commit();
+  under_test_.commit();
+  under_test_.change("alice");
+  under_test_.commit();
+  const CommitCounters counters = group_.counters();
+  EXPECT_EQ(counters.commits, 2u);
+  EXPECT_EQ(counters.changes, 6u);
+  EXPECT_EQ(counters.changes_a_commit[3], 1u);
+  EXPECT_EQ(counters.changes_a_commit[1], 1u);
+  EXPECT_GE(counters.bytes, 6 * kPackedRecordBytesMin);
+  EXPECT_EQ(counters.failures, 0u);
+  EXPECT_EQ(counters.state, Result::kDone);
+}
+
+// A store that takes everything and keeps nothing.
+class NoStore final : public Store {
+ public:
+  Loaded load(const Visit&) override { return {}; }
+  Result append(std::string_view) override { return Result::kDone; }
+  Result set_wall_offset(std::chrono::milliseconds) override { return Result::kDone; }
+  Result maintain(EntrySource&, bool&) override { return Result::kDone; }
+  Result sync() override { return Result::kDone; }
+  Result replace(EntrySource&, std::chrono::milliseconds) override { return Result::kDone; }
+};
+
+TEST(GroupCommitMemory, IsAllocatedOnceAndForAll) {
+  NoStore store;
+  const ClockReading clocks{engine::Instant(1h), WallInstant(std::chrono::days(20'000))};
+  const LeaseClock clock(clocks, 0ms);
+  tests::VersionedList list(clock);
+  GroupCommit::Options options;
+  options.shards = 4;
+  GroupCommit group(options, store, list, clock);
+  const auto turn = [&] {
+    for (std::uint32_t i = 0; i < 400; ++i) {
+      engine::Change change;
+      change.shard = i % 4;
+      change.nick = "alice";
+      group.append(change);
+      group.ticket();
+    }
+    group.gather();
+    group.commit(clocks);
+  };
+  for (int i = 0; i < 10; ++i) turn();
+  const tests::AllocationCounter allocations;
+  for (int i = 0; i < 10; ++i) turn();
+  EXPECT_EQ(allocations.count(), 0u);
+}
+
+}  // namespace
+}  // namespace rollcall::store
