@@ -17,6 +17,14 @@ engine::Duration LatencyHistogram::quantile(double part) const {
   return max();
 }
 
+void LatencyHistogram::visit(
+    const std::function<void(engine::Duration, std::uint64_t)>& visit) const {
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    if (buckets_[bucket] == 0) continue;
+    visit(engine::Duration(static_cast<std::int64_t>(last_of(bucket))), buckets_[bucket]);
+  }
+}
+
 // The inverse of `bucket_of`: the longest duration that falls into the bucket.
 std::uint64_t LatencyHistogram::last_of(std::size_t bucket) {
   if (bucket < 2 * kDivisions) return bucket;

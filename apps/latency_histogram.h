@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "engine/time.h"
 
@@ -28,6 +29,10 @@ class LatencyHistogram {
   // The least upper bound of a bucket such that at least this part of all is not above it; zero if
   // nothing was recorded. REQUIRES: 0 <= part <= 1.
   engine::Duration quantile(double part) const;
+
+  // Calls `visit` for each bucket that is not empty, from short to long, with the longest duration
+  // that falls into it and how many did.
+  void visit(const std::function<void(engine::Duration, std::uint64_t)>& visit) const;
 
   engine::Duration max() const { return engine::Duration(static_cast<std::int64_t>(max_ns_)); }
 

@@ -3,7 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <limits>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -20,17 +23,25 @@ using engine::Method;
 constexpr std::string_view kName = "rollcall-load";
 constexpr std::uint32_t kWeightMax = 1'000'000;
 constexpr double kSecondsMax = 86'400;
+constexpr std::size_t kDefaultInFlight = 16;
+constexpr std::size_t kProcessMax = std::numeric_limits<pid_t>::max();
 
 constexpr std::string_view kFooter =
-    "It first registers every peer once, then plays the mix for so many seconds, and checks every\n"
-    "answer. Each connection owns an equal part of the peers. To a server on 127.0.0.1 each comes\n"
-    "from an address of its own, so that the server takes it for a host of its own; still it "
-    "needs\n"
-    "a higher --peers-per-host-max for more than 1000 peers a connection.\n"
-    "\n"
-    "Exit status: 0 if every answer was right, 1 if not, 64 for a bad command line, 69 if there "
-    "is\n"
-    "no server or it makes no sense, 78 if the process may not have as many files open.";
+    R"(It first registers every peer once, then plays the mix for so many seconds, and checks every
+answer. Without --rate each connection always has as many requests in flight as it may: how many a
+second are answered? With --rate requests are sent at times that do not depend on the answers, and
+latency counts from these times: how long does a request take at this load?
+
+Redis and memcached are asked SET and set for register, EXPIRE and touch for keepalive, DEL and
+delete for leave. `lines` is what the do-nothing server of bench/ speaks.
+
+Each connection owns an equal part of the peers. To a server on 127.0.0.1 each comes from an address
+of its own, so that the server takes it for a host of its own; still it needs a higher
+--peers-per-host-max for more than 1000 peers a connection.
+
+Exit status: 0 if every answer was right, 1 if not, 64 for a bad command line, 69 if there is no
+server or it makes no sense, 73 if the result cannot be written, 78 if the process may not have as
+many files open.)";
 
 // The whole of `text`; empty if it is no number of this kind.
 template <class Number>
@@ -50,12 +61,31 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, std::size_t min,
   return app.add_option_function<std::string>(name, read, text)->type_name("N");
 }
 
-engine::Duration read_seconds(const std::string& value) {
+engine::Duration read_seconds(const std::string& option, const std::string& value) {
   const std::optional<double> seconds = parse_number<double>(value);
   if (!seconds || !(*seconds >= 0) || *seconds > kSecondsMax) {
-    throw refusal("--seconds", value, "a number from 0 to 86400");
+    throw refusal(option, value, "a number from 0 to 86400");
   }
   return std::chrono::duration_cast<engine::Duration>(std::chrono::duration<double>(*seconds));
+}
+
+void add_seconds(CLI::App& app, const std::string& name, engine::Duration& to,
+                 const std::string& text) {
+  const auto read = [name, &to](const std::string& value) { to = read_seconds(name, value); };
+  app.add_option_function<std::string>(name, read, text)->type_name("SECONDS");
+}
+
+// An option whose value is one of the names in a list, such as "a, b or c".
+template <class Value>
+void add_choice(CLI::App& app, const std::string& name, const std::string& names,
+                std::optional<Value> (*named)(std::string_view), Value& to,
+                const std::string& text) {
+  const auto read = [name, names, named, &to](const std::string& value) {
+    const std::optional<Value> choice = named(value);
+    if (!choice) throw refusal(name, value, names);
+    to = *choice;
+  };
+  app.add_option_function<std::string>(name, read, text)->type_name("NAME");
 }
 
 Method method_named(std::string_view name, const std::string& mix) {
@@ -91,13 +121,16 @@ void declare_options(CLI::App& app, LoadOptions& options) {
   };
   app.add_option_function<std::string>("--server", read_server, "The server [127.0.0.1:9999]")
       ->type_name("HOST:PORT");
+  add_choice(app, "--protocol", "rollcall, lines, redis or memcached", load_protocol_named,
+             options.protocol, "What the server speaks [rollcall]");
   add_number(app, "--connections", 1, kLoadConnectionsMax, options.connections, "Connections [50]");
   add_number(app, "--in-flight", 1, kLoadInFlightMax, options.in_flight,
-             "Unanswered requests on each connection [16]");
-  app.add_option_function<std::string>(
-         "--seconds", [&options](const std::string& value) { options.time = read_seconds(value); },
-         "How long to play the mix; 0 only registers the peers [5]")
-      ->type_name("SECONDS");
+             "Unanswered requests on each connection, at most [16; with --rate 4096]");
+  add_number(app, "--rate", 1, kLoadRateMax, options.rate,
+             "Requests a second on all connections together [as fast as answered]");
+  add_seconds(app, "--seconds", options.time,
+              "How long to play the mix; 0 only registers the peers [5]");
+  add_seconds(app, "--warmup", options.warmup, "How long to play it before that, unmeasured [0]");
   app.add_option_function<std::string>(
          "--mix", [&options](const std::string& value) { options.mix = read_mix(value); },
          "Methods and how often each is drawn [register=1]")
@@ -106,12 +139,66 @@ void declare_options(CLI::App& app, LoadOptions& options) {
   add_number(app, "--limit", 1, limits::kLimitMax, options.limit, "The Limit of a PQuery [none]");
   add_number(app, "--nick-bytes", 1, limits::kNickBytesMax, options.nick_bytes,
              "The length of nicks [13]");
-  app.add_flag("--json", options.json, "Print the result as one JSON object")
+  add_choice(app, "--nicks", "uniform, zipf or sequential", peer_order_named, options.peer_order,
+             "Which peers the mix is about: uniform, zipf or sequential [uniform]");
+  app.add_flag_callback(
+         "--registered", [&options] { options.registers_first = false; },
+         "The peers are registered already: begin with the mix")
       ->disable_flag_override();
+  const auto read_process = [&options](const std::string& value) {
+    options.server_process =
+        static_cast<pid_t>(read_number("--server-process", value, 1, kProcessMax));
+  };
+  app.add_option_function<std::string>(
+         "--server-process", read_process,
+         "The server's process on this machine, to tell what it uses as well [none]")
+      ->type_name("PID");
+  app.add_option("--json", options.json,
+                 "Write the result into this file as one JSON object; - prints it instead of text")
+      ->type_name("FILE");
+}
+
+// The do-nothing server takes so many line feeds for a request, whichever it is.
+std::size_t line_feeds(Method method, const LoadOptions& options) {
+  engine::Request request{.method = method, .port = 1, .nick = "a"};
+  if (method == Method::kPQuery) request.limit = options.limit;
+  std::string text;
+  append_load_request(options.protocol, request, text);
+  return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+void complete_protocol(LoadOptions& options) {
+  const std::string protocol(load_protocol_name(options.protocol));
+  if (options.mix[Method::kPQuery] > 0 && !has_lists(options.protocol)) {
+    throw CLI::ValidationError("--mix", protocol + " has nothing like pquery");
+  }
+  if (options.protocol == LoadProtocol::kMemcached && options.nick_bytes > kMemcachedNickBytesMax) {
+    throw CLI::ValidationError("--nick-bytes", "memcached takes 250 at most");
+  }
+  if (options.protocol != LoadProtocol::kLines) return;
+  // It knows nobody.
+  options.registers_first = false;
+  std::set<std::size_t> all;
+  for (const Method method :
+       {Method::kRegister, Method::kLeave, Method::kKeepAlive, Method::kPQuery}) {
+    if (options.mix[method] > 0) all.insert(line_feeds(method, options));
+  }
+  if (options.mix[Method::kLeave] > 0) all.insert(line_feeds(Method::kRegister, options));
+  if (all.size() > 1) {
+    throw CLI::ValidationError("--mix",
+                               "all requests must have as many lines for --protocol lines");
+  }
 }
 
 // What no option alone can know.
 void complete(LoadOptions& options) {
+  if (!options.registers_first && options.time == engine::Duration::zero()) {
+    throw CLI::ValidationError("--seconds",
+                               "0 leaves nothing to do with peers that are registered");
+  }
+  if (options.in_flight == 0) {
+    options.in_flight = options.rate > 0 ? kLoadInFlightMax : kDefaultInFlight;
+  }
   if (options.peers == 0) options.peers = options.connections * limits::kDefaultPeersPerHostMax;
   if (options.peers < options.connections) {
     throw CLI::ValidationError("--peers", "fewer than connections");
@@ -129,12 +216,15 @@ void complete(LoadOptions& options) {
 
 std::variant<LoadOptions, EarlyExit> parse_load_options(std::vector<std::string> arguments) {
   LoadOptions options;
-  CLI::App app("Asks a Rollcall server as fast as it answers, and measures it.",
+  CLI::App app("Asks a Rollcall server as fast as it answers or at a fixed rate, and measures it.",
                std::string(kName));
   app.footer(std::string(kFooter));
   app.set_version_flag("--version", std::string(kName) + " " ROLLCALL_VERSION);
   declare_options(app, options);
-  const auto complete_options = [&options] { complete(options); };
+  const auto complete_options = [&options] {
+    complete_protocol(options);
+    complete(options);
+  };
   if (auto exit = parse_command_line(app, std::move(arguments), complete_options)) {
     return *std::move(exit);
   }

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "apps/request_text.h"
+#include "apps/peer_draw.h"
 #include "engine/assert.h"
 #include "engine/random.h"
 
@@ -30,13 +30,13 @@ void append_request(Method method, std::size_t connection, std::size_t peer,
   request.nick = nick;
   if (method == Method::kRegister) request.port = load_port(peer);
   if (method == Method::kPQuery) request.limit = options.limit;
-  script.append(request);
+  script.append(options.protocol, request);
 }
 
 }  // namespace
 
-void LoadScript::append(const engine::Request& request) {
-  append_request_text(request, engine::AnswerFraming::kLineFeed, text_);
+void LoadScript::append(LoadProtocol protocol, const engine::Request& request) {
+  append_load_request(protocol, request, text_);
   starts_.push_back(text_.size());
   methods_.push_back(request.method);
 }
@@ -64,10 +64,12 @@ LoadScript registration_script(const LoadPeers& peers, const LoadOptions& option
 LoadScript mix_script(const LoadPeers& peers, std::size_t requests, std::uint64_t seed,
                       const LoadOptions& options) {
   LoadScript script;
+  // Methods and peers are drawn apart, so that one order has the same methods as another.
   engine::SampleGenerator random(seed);
+  PeerDraw peer_draw(options.peer_order, peers.count, ~seed);
   std::vector<bool> has_left(peers.count);
   for (std::size_t i = 0; i < requests; ++i) {
-    const std::size_t peer = random.below(peers.count);
+    const std::size_t peer = peer_draw.next();
     const Method drawn = draw_method(options.mix, random);
     const Method method = has_left[peer] ? Method::kRegister : drawn;
     append_request(method, peers.connection, peer, options, script);

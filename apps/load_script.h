@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/load_options.h"
+#include "apps/load_protocol.h"
 #include "engine/wire/request.h"
 
 namespace rollcall::apps {
@@ -14,7 +15,7 @@ namespace rollcall::apps {
 // Requests, rendered before anything is measured: a run of them is a piece of one text.
 class LoadScript {
  public:
-  void append(const engine::Request& request);
+  void append(LoadProtocol protocol, const engine::Request& request);
 
   std::size_t size() const { return methods_.size(); }
   engine::Method method(std::size_t request) const { return methods_[request]; }
@@ -45,10 +46,11 @@ std::uint16_t load_port(std::size_t peer);
 // Registers each of them once.
 LoadScript registration_script(const LoadPeers& peers, const LoadOptions& options);
 
-// About `requests` requests as the mix says, about peers drawn at random with this seed. Every
-// request must succeed if all the peers are registered when it begins, and then they are when it
-// ends, so that it can be played over and over. For that it registers anew a peer that left before
-// it asks anything else of it; a mix of many Leaves thus has as many more Registers.
+// About `requests` requests as the mix says, about peers drawn in the order that the options say,
+// with this seed. Every request must succeed if all the peers are registered when it begins, and
+// then they are when it ends, so that it can be played over and over. For that it registers anew a
+// peer that left before it asks anything else of it; a mix of many Leaves thus has as many more
+// Registers.
 LoadScript mix_script(const LoadPeers& peers, std::size_t requests, std::uint64_t seed,
                       const LoadOptions& options);
 

@@ -1,6 +1,5 @@
 // The load generator: how many requests a second a Rollcall server answers, and how soon.
 
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -8,9 +7,12 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <chrono>
+#include <cstdint>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,8 +29,13 @@ namespace {
 
 constexpr int kWrongAnswers = 1;
 // All connections' scripts together: more than the processor's caches hold, and a second's work.
-constexpr std::size_t kMixRequests = 1'000'000;
+// All connections' scripts together: as many as there are peers, so that most have their turn, but
+// more than the processor's caches hold, and not more than a few hundred megabytes.
+constexpr std::size_t kMixRequestsMin = 1'000'000;
+constexpr std::size_t kMixRequestsMax = 10'000'000;
 constexpr std::size_t kMixRequestsPerConnectionMin = 1000;
+// While peers register, whatever is measured later: enough for the server to be busy.
+constexpr std::size_t kRegisteringInFlightMax = 64;
 
 void complain(std::string_view what) { std::cerr << "rollcall-load: " + printable(what) + '\n'; }
 
@@ -48,8 +55,8 @@ std::vector<LoadScript> registration_scripts(const LoadOptions& options) {
 }
 
 std::vector<LoadScript> mix_scripts(const LoadOptions& options) {
-  const std::size_t requests =
-      std::max(kMixRequests / options.connections, kMixRequestsPerConnectionMin);
+  const std::size_t in_all = std::clamp(options.peers, kMixRequestsMin, kMixRequestsMax);
+  const std::size_t requests = std::max(in_all / options.connections, kMixRequestsPerConnectionMin);
   std::vector<LoadScript> scripts;
   for (std::size_t i = 0; i < options.connections; ++i) {
     scripts.push_back(mix_script(peers_of(i, options), requests, i, options));
@@ -67,45 +74,52 @@ asio::ip::tcp::endpoint find(const ServerName& server) {
 }
 
 // One line that is written over, for somebody who watches.
-void show_progress(std::string_view what, std::uint64_t answers, engine::Duration time) {
-  if (isatty(STDERR_FILENO) == 0) return;
-  const double seconds = std::chrono::duration<double>(time).count();
-  const auto per_second = static_cast<std::uint64_t>(static_cast<double>(answers) / seconds);
-  std::cerr << '\r' << what << ": " << answers << " answers, " << per_second << " a second        "
-            << std::flush;
+LoadGenerator::Watch live_line(std::string what) {
+  if (isatty(STDERR_FILENO) == 0) return [](const LoadProgress&) {};
+  return [what = std::move(what)](const LoadProgress& progress) {
+    std::cerr << "\r\x1B[K" << what << ": " << progress.answers << " answers, "
+              << static_cast<std::uint64_t>(progress.per_second) << " a second, p99 "
+              << std::chrono::duration_cast<std::chrono::microseconds>(progress.p99).count()
+              << " us" << std::flush;
+  };
 }
 
-void end_progress() {
+void end_live_line() {
   if (isatty(STDERR_FILENO) != 0) std::cerr << "\r\x1B[K" << std::flush;
 }
 
-engine::Duration processor_time() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto duration = [](const timeval& time) {
-    return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
-  };
-  return duration(usage.ru_utime) + duration(usage.ru_stime);
+LoadReport measure(const LoadOptions& options) {
+  LoadReport report;
+  LoadGenerator generator(find(options.server), options);
+  if (options.registers_first) {
+    const LoadPace once{.in_flight = options.rate > 0
+                                         ? std::min(options.in_flight, kRegisteringInFlightMax)
+                                         : options.in_flight};
+    report.registering =
+        generator.play(registration_scripts(options), once, live_line("registering"));
+  }
+  if (options.time > engine::Duration::zero() && report.registering.wrong_answers == 0) {
+    const LoadPace pace{.in_flight = options.in_flight,
+                        .rate = static_cast<double>(options.rate),
+                        .warmup = options.warmup,
+                        .time = options.time};
+    report.mix = generator.play(mix_scripts(options), pace, live_line("playing the mix"));
+  }
+  end_live_line();
+  return report;
 }
 
-LoadReport measure(const LoadOptions& options) {
-  const auto progress = [](std::string_view what) {
-    return [what](std::uint64_t answers, engine::Duration time) {
-      show_progress(what, answers, time);
-    };
-  };
-  LoadReport report;
-  LoadGenerator generator(find(options.server), options.connections, options.in_flight,
-                          options.limit);
-  report.registering = generator.play_once(registration_scripts(options), progress("registering"));
-  if (options.time > engine::Duration::zero() && report.registering.wrong_answers == 0) {
-    const std::vector<LoadScript> scripts = mix_scripts(options);
-    const engine::Duration before = processor_time();
-    report.mix = generator.play_for(scripts, options.time, progress("playing the mix"));
-    report.processor_time = processor_time() - before;
+// False if the result cannot be written to where it is wanted.
+bool print(const LoadReport& report, const LoadOptions& options) {
+  if (options.json == "-") {
+    std::cout << load_report_json(report, options) << std::flush;
+    return true;
   }
-  end_progress();
-  return report;
+  std::cout << load_report_text(report, options) << std::flush;
+  if (options.json.empty()) return true;
+  std::ofstream file(options.json);
+  file << load_report_json(report, options) << std::flush;
+  return file.good();
 }
 
 // A server that was started without the quota it takes refuses most of the load.
@@ -125,14 +139,16 @@ int run(const LoadOptions& options) {
   }
   try {
     const LoadReport report = measure(options);
-    std::cout << (options.json ? load_report_json(report, options) : load_report_text(report))
-              << std::flush;
+    if (!print(report, options)) {
+      complain("cannot write " + options.json);
+      return EX_CANTCREAT;
+    }
     if (report.wrong_answers() == 0) return EX_OK;
     complain("wrong answers, the first: " + report.first_wrong_answer());
     give_advice(report, options);
     return kWrongAnswers;
   } catch (const LoadFailure& failure) {
-    end_progress();
+    end_live_line();
     complain(failure.what());
     return EX_UNAVAILABLE;
   }
