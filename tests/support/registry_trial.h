@@ -28,6 +28,9 @@ class RegistryTrial {
   // Does one thing to both. Returns where they differ; empty if nowhere.
   std::string step();
 
+  // Asserts what must always hold of the registry. Takes longer than a step.
+  void check_invariants() const { registry_->check_invariants(); }
+
   // How often each outcome was met.
   const std::map<engine::Outcome, std::size_t>& outcomes() const { return outcomes_; }
 

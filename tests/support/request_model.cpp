@@ -1,7 +1,7 @@
 #include "tests/support/request_model.h"
 
 #include <algorithm>
-#include <set>
+#include <array>
 #include <vector>
 
 #include "engine/wire/fields.h"
@@ -106,7 +106,7 @@ class Reader {
   }
 
   Outcome read_header(std::string_view line) {
-    if (names_.size() == 8) return Outcome::kTooManyHeaders;
+    if (headers_ == std::ssize(names_)) return Outcome::kTooManyHeaders;
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) return Outcome::kMalformedHeader;
     const std::string_view name = line.substr(0, colon);
@@ -117,7 +117,10 @@ class Reader {
         !std::ranges::all_of(value, [](char c) { return c >= 0x20 && c <= 0x7E; })) {
       return Outcome::kMalformedHeader;
     }
-    if (!names_.insert(name).second) return Outcome::kRepeatedHeader;
+    if (std::find(names_.begin(), names_.begin() + headers_, name) != names_.begin() + headers_) {
+      return Outcome::kRepeatedHeader;
+    }
+    names_[static_cast<std::size_t>(headers_++)] = name;
     if (name == "Cookie") cookie_ = value;
     if (name == "Limit") limit_ = value;
     if (name == "ContentLength") {
@@ -192,12 +195,40 @@ class Reader {
   std::size_t at_ = 0;
   bool has_head_ = false;
   std::optional<Method> method_;
-  std::set<std::string_view> names_;
+  std::array<std::string_view, 8> names_;
+  std::ptrdiff_t headers_ = 0;
   std::optional<std::uint32_t> content_length_;
   std::optional<std::string_view> cookie_;
   std::optional<std::string_view> limit_;
   std::vector<std::string_view> lines_;
 };
+
+std::string difference(const Message& parsed, const Message& expected) {
+  if (is_same(parsed, expected)) return "";
+  return "parsed: " + described(parsed) + "; expected: " + described(expected);
+}
+
+std::string_view name_of(Method method) {
+  switch (method) {
+    case Method::kRegister:
+      return "Register";
+    case Method::kLeave:
+      return "Leave";
+    case Method::kKeepAlive:
+      return "KeepAlive";
+    case Method::kPQuery:
+      return "PQuery";
+  }
+  __builtin_unreachable();
+}
+
+}  // namespace
+
+bool is_same(const engine::Request& a, const engine::Request& b) {
+  return a.method == b.method && a.nick == b.nick && a.port == b.port && a.limit == b.limit &&
+         a.cookie_header == b.cookie_header &&
+         (a.cookie_header != CookieHeader::kShown || a.cookie == b.cookie);
+}
 
 bool is_same(const Message& a, const Message& b) {
   if (a.bytes != b.bytes || a.outcome != b.outcome || a.framing != b.framing ||
@@ -205,10 +236,7 @@ bool is_same(const Message& a, const Message& b) {
     return false;
   }
   if (a.outcome != Outcome::kSuccess) return true;
-  return a.request.method == b.request.method && a.request.nick == b.request.nick &&
-         a.request.nick.data() == b.request.nick.data() && a.request.port == b.request.port &&
-         a.request.limit == b.request.limit && a.request.cookie_header == b.request.cookie_header &&
-         (a.request.cookie_header != CookieHeader::kShown || a.request.cookie == b.request.cookie);
+  return is_same(a.request, b.request) && a.request.nick.data() == b.request.nick.data();
 }
 
 std::string described(const Message& message) {
@@ -217,12 +245,18 @@ std::string described(const Message& message) {
          (message.closes ? ", closes" : "");
 }
 
-std::string difference(const Message& parsed, const Message& expected) {
-  if (is_same(parsed, expected)) return "";
-  return "parsed: " + described(parsed) + "; expected: " + described(expected);
+void write_request(const engine::Request& request, std::string& to) {
+  to.append(name_of(request.method)).append(" P2Pv1\n");
+  if (request.cookie_header == CookieHeader::kNew) to += "Cookie: new\n";
+  if (request.cookie_header == CookieHeader::kShown) {
+    std::array<char, engine::kCookieTextBytes> digits;
+    engine::write_cookie(request.cookie, digits.data());
+    to.append("Cookie: ").append(digits.data(), digits.size()).append("\n");
+  }
+  if (request.limit != 0) to.append("Limit: ").append(std::to_string(request.limit)).append("\n");
+  to.append("\n").append(request.nick).append("\n");
+  if (request.method == Method::kRegister) to.append(std::to_string(request.port)).append("\n");
 }
-
-}  // namespace
 
 std::optional<Message> model_request(std::string_view text) { return Reader(text).read(); }
 
@@ -237,6 +271,12 @@ Message model_end_of_stream(std::string_view text) {
   if (!reader.unread().empty()) lines.push_back(reader.unread());
   reader.skip_to_end();
   return reader.judged(lines, AnswerFraming::kBare);
+}
+
+bool model_is_in_lines(std::string_view text) {
+  Reader reader(text);
+  reader.read();
+  return reader.is_in_lines();
 }
 
 bool model_is_whole(std::string_view text) {

@@ -23,6 +23,7 @@ TEST(RegistryModel, DescribesTheRegistryWhateverComesUp) {
     RegistryTrial trial([&](std::size_t below) { return generator.below(below); });
     for (int step = 0; step < kSteps; ++step) {
       ASSERT_EQ(trial.step(), "") << "trial " << seed << ", step " << step;
+      trial.check_invariants();
     }
     for (const auto& [outcome, count] : trial.outcomes()) outcomes[outcome] += count;
   }

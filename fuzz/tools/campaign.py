@@ -1,0 +1,248 @@
+"""Fuzzing, as `./dev fuzz` has it: campaigns, minimal corpora, coverage by the corpora."""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import seeds
+import targets
+from targets import ROOT, say
+
+# What a target's corpus may be: it is replayed by every test run.
+FILES_MAX = 300
+BYTES_MAX = 256 * 1024
+
+
+def work_folder(preset, name):
+    return ROOT / "build" / preset / "fuzzing" / name
+
+
+# ---- Campaigns ----
+
+def fuzz_one(name, preset, seconds, job):
+    """Runs one program and returns its row. What it finds goes below build/."""
+    work = work_folder(preset, name)
+    findings = work / "findings"
+    for folder in (work / "corpus", findings):
+        folder.mkdir(parents=True, exist_ok=True)
+    command = [str(targets.program(name, preset)), *targets.options(name, findings),
+               f"-max_total_time={seconds}", str(work / "corpus"), str(targets.corpus(name))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", env=targets.environment())
+    (work / f"log-{job}").write_text(done.stdout)
+    if done.returncode != 0:
+        say(f"{name} has a finding; the end of its log is")
+        print(done.stdout[-4000:], file=sys.stderr)
+    return {"target": name, **targets.statistics(done.stdout), "failed": done.returncode != 0}
+
+
+def print_table(rows):
+    columns = ["target", "executions", "executions/s", "edges", "corpus", "findings"]
+    print(" ".join(f"{column:>14}" for column in columns))
+    for row in rows:
+        print(" ".join(f"{row[column]:>14}" for column in columns), flush=True)
+
+
+def combined(name, preset, rows):
+    """One row of the jobs of one target."""
+    findings = work_folder(preset, name) / "findings"
+    return {
+        "target": name,
+        "executions": sum(row["executions"] for row in rows),
+        "executions/s": sum(row["executions/s"] for row in rows),
+        "edges": max(row["edges"] for row in rows),
+        "corpus": max(row["corpus"] for row in rows),
+        "findings": sum(1 for _ in findings.iterdir()) or sum(row["failed"] for row in rows),
+    }
+
+
+def run(chosen, seconds, jobs, preset):
+    """Fuzzes each target for so long. Whether none had a finding."""
+    targets.configure(preset)
+    say(f"building build/{preset}")
+    if not targets.build(preset):
+        return False
+    for name in chosen:
+        if not any(targets.corpus(name).iterdir()):
+            say(f"{name} has no corpus")
+            return False
+        shutil.rmtree(work_folder(preset, name) / "findings", ignore_errors=True)
+    # One target gets all the jobs; several take turns.
+    tasks = chosen if len(chosen) > 1 else chosen * jobs
+    say(f"fuzzing {', '.join(chosen)} for {seconds} s each, {jobs} at a time")
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        done = list(pool.map(lambda task: fuzz_one(task[1], preset, seconds, task[0]),
+                             enumerate(tasks)))
+    rows = [combined(name, preset, [row for row in done if row["target"] == name])
+            for name in chosen]
+    print_table(rows)
+    return not any(row["failed"] for row in done)
+
+
+# ---- Minimal corpora ----
+
+def minimize(chosen, preset):
+    """Makes fuzz/corpus the smallest that reaches as much as it, the golden exchanges and what
+    campaigns found. Regressions stay as they are."""
+    targets.configure(preset)
+    if not targets.build(preset):
+        return False
+    golden = ROOT / "build" / preset / "fuzzing" / "golden"
+    seeds.write(golden)
+    for name in chosen:
+        corpus = targets.corpus(name)
+        corpus.mkdir(parents=True, exist_ok=True)
+        sources = [corpus, golden / name]
+        sources += [folder for folder in (ROOT / "build").glob(f"*/fuzzing/{name}/corpus")]
+        with tempfile.TemporaryDirectory() as merged:
+            subprocess.run([str(targets.program(name, preset)), "-set_cover_merge=1",
+                            f"-max_len={targets.max_len(name)}", merged,
+                            *(str(source) for source in sources if source.exists())],
+                           check=True, capture_output=True)
+            kept = sorted(Path(merged).iterdir(), key=lambda path: path.stat().st_size)
+            regressions = list(corpus.glob("regression-*"))
+            kept = kept[:FILES_MAX - len(regressions)]
+            for path in set(corpus.iterdir()) - set(regressions):
+                path.unlink()
+            room = BYTES_MAX - sum(path.stat().st_size for path in regressions)
+            for path in kept:
+                room -= path.stat().st_size
+                if room < 0:
+                    break
+                shutil.copy(path, corpus / path.name[:16])
+        files = list(corpus.iterdir())
+        print(f"{name}: {len(files)} files, {sum(path.stat().st_size for path in files)} bytes")
+    return True
+
+
+# ---- Coverage ----
+
+def percent(part, whole):
+    return f"{100 * part / max(1, whole):.2f} % ({part} of {whole})"
+
+
+def assert_lines(path):
+    """The lines of each ROLLCALL_ASSERT, whose failing side nothing may reach."""
+    lines, depth = set(), 0
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        at = line.find("ROLLCALL_ASSERT(")
+        if depth == 0 and at < 0:
+            continue
+        text = line if depth > 0 else line[at:]
+        lines.add(number)
+        depth = max(0, depth + text.count("(") - text.count(")"))
+    return lines
+
+
+def summarize(export):
+    """Prints line and branch coverage of engine/, and what is missing."""
+    lines_all = lines_hit = branches_all = branches_hit = 0
+    for file in export["data"][0]["files"]:
+        path = Path(file["filename"])
+        if path.name == "assert.h":
+            continue
+        relative, asserts = path.relative_to(ROOT), assert_lines(path)
+        summary = file["summary"]["lines"]
+        lines_all += summary["count"]
+        lines_hit += summary["covered"]
+        # The instances of a template count together.
+        sides = {}
+        for branch in file["branches"]:
+            if branch[0] in asserts:
+                continue
+            for side in (4, 5):
+                key = (branch[0], branch[1], "true" if side == 4 else "false")
+                sides[key] = sides.get(key, 0) + branch[side]
+        branches_all += len(sides)
+        branches_hit += sum(count > 0 for count in sides.values())
+        for (line, column, side), count in sorted(sides.items()):
+            if count == 0:
+                print(f"{relative}:{line}:{column}: never {side}")
+    print(f"lines of engine/: {percent(lines_hit, lines_all)}")
+    print(f"branches of engine/, asserts aside: {percent(branches_hit, branches_all)}")
+
+
+def missing_lines(tools, ignore):
+    """Prints the lines of engine/ that were never run."""
+    shown = subprocess.run(["llvm-cov-19", "show", *tools, ignore], check=True,
+                           capture_output=True, text=True, errors="replace").stdout
+    path, seen = None, {}
+    for line in shown.splitlines():
+        if line.startswith("/") and line.endswith(":"):
+            path = line[:-1]
+        found = re.match(r" +(\d+)\| +(\d+)(\.\d+)?[kMGE]?\|(.*)", line)
+        if found and path:
+            key = (path, int(found.group(1)))
+            count = float(found.group(2)) + seen.get(key, (0, ""))[0]
+            seen[key] = (count, found.group(4))
+    for (path, number), (count, text) in sorted(seen.items()):
+        if count == 0:
+            print(f"{Path(path).relative_to(ROOT)}:{number}: never run: {text.strip()}")
+
+
+def coverage():
+    targets.configure("coverage")
+    programs = [f"replay_{name}" for name in targets.names()]
+    say("building build/coverage")
+    if not targets.build("coverage", targets=programs):
+        return False
+    out = ROOT / "build" / "coverage"
+    profiles = out / "fuzz-profiles"
+    shutil.rmtree(profiles, ignore_errors=True)
+    for name, program in zip(targets.names(), programs):
+        subprocess.run([str(out / "bin" / program), str(targets.corpus(name))], check=True,
+                       stdout=subprocess.DEVNULL,
+                       env={**os.environ, "LLVM_PROFILE_FILE": f"{profiles}/{name}.profraw"})
+    profile = out / "fuzz-profile"
+    subprocess.run(["llvm-profdata-19", "merge", "-o", str(profile),
+                    *(str(path) for path in profiles.iterdir())], check=True)
+    tools = [f"--instr-profile={profile}",
+             *(f"--object={out / 'bin' / program}" for program in programs)]
+    ignore = "--ignore-filename-regex=/(transport|store|apps|fuzz|tests)/|^/usr/"
+    report = out / "fuzz-report"
+    subprocess.run(["llvm-cov-19", "show", *tools, ignore, "--format=html",
+                    "--show-branches=count", f"--output-dir={report}"], check=True)
+    export = subprocess.run(["llvm-cov-19", "export", *tools, ignore, "--skip-functions"],
+                            check=True, capture_output=True, text=True).stdout
+    missing_lines(tools, ignore)
+    summarize(json.loads(export))
+    print(f"report: {(report / 'index.html').relative_to(ROOT)}")
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev fuzz", description=__doc__)
+    parser.add_argument("target", nargs="*", help="fuzz these; all if none is named")
+    parser.add_argument("--seconds", type=int, default=60, help="for each target (60)")
+    parser.add_argument("--jobs", type=int, default=2, help="programs at the same time (2)")
+    parser.add_argument("--fast", action="store_true", help="without sanitizers")
+    parser.add_argument("--minimize", action="store_true", help="renew fuzz/corpus")
+    parser.add_argument("--coverage", action="store_true",
+                        help="what of engine/ the corpora reach")
+    parser.add_argument("--planted", action="store_true",
+                        help="try to find the bugs of fuzz/planted; targets are patches' names")
+    arguments = parser.parse_args()
+    if arguments.planted:
+        import planted
+        return planted.run(arguments.target, arguments.seconds, arguments.jobs)
+    if arguments.coverage:
+        return coverage()
+    chosen = arguments.target or targets.names()
+    for name in chosen:
+        if name not in targets.names():
+            parser.error(f"there is no fuzz target '{name}'")
+    if arguments.minimize:
+        return minimize(chosen, "fuzz-fast")
+    return run(chosen, arguments.seconds, arguments.jobs,
+               "fuzz-fast" if arguments.fast else "fuzz")
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
