@@ -310,7 +310,7 @@ bool Shard::restore(const Change& change, std::uint64_t hash, const HostCounts::
   EntryNumber number = find(change.nick, hash);
   if (number != kNoEntry) take_off(number);
   if (is_over) {
-    if (number != kNoEntry) forget(number);
+    number == kNoEntry ? void(++counters_.forgotten) : forget(number);
     return false;
   }
   if (number == kNoEntry) number = place(change.nick, hash);

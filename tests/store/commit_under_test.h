@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -15,13 +16,16 @@
 
 namespace rollcall::tests {
 
-// A list whose entries have versions, which stand in the port. It is what memory has.
+// A list whose entries have versions, which stand in the port. It is what memory has. Its changes
+// are told under its lock, as a shard does.
 class VersionedList final : public store::EntrySource {
  public:
   explicit VersionedList(const store::LeaseClock& clock) : clock_(clock) {}
 
-  // The next version of a nick, as a change of this shard.
-  engine::Change change(const std::string& nick, std::uint32_t shard, engine::Instant deadline) {
+  // Makes the next version of a nick, which belongs to `shard`, and tells it. Which one it is.
+  std::uint16_t change(const std::string& nick, std::uint32_t shard, engine::Instant deadline,
+                       engine::ChangeSink& to) {
+    const std::lock_guard lock(mutex_);
     const auto [entry, is_new] = entries_.try_emplace(nick);
     engine::Change& change = entry->second;
     change.nick = entry->first;
@@ -29,10 +33,12 @@ class VersionedList final : public store::EntrySource {
     change.active = true;
     change.deadline = deadline;
     ++change.port;
-    return change;
+    to.append(change);
+    return change.port;
   }
 
   bool read(Position& position, std::size_t entries_max, std::string& packed) override {
+    const std::lock_guard lock(mutex_);
     auto entry = entries_.begin();
     std::advance(entry, position.entry);
     for (; entry != entries_.end() && entries_max > 0; ++entry, --entries_max) {
@@ -49,6 +55,7 @@ class VersionedList final : public store::EntrySource {
   }
 
  private:
+  std::mutex mutex_;
   const store::LeaseClock clock_;
   std::map<std::string, engine::Change> entries_;
 };
@@ -84,9 +91,7 @@ class CommitUnderTest {
 
   // The registry makes a change and tells it. Its version.
   std::uint16_t change(const std::string& nick, std::uint32_t shard = 0) {
-    const engine::Change change = list.change(nick, shard, clocks.now + std::chrono::hours(1));
-    group.append(change);
-    return change.port;
+    return list.change(nick, shard, clocks.now + std::chrono::hours(1), group);
   }
   store::Resolved commit() {
     group.gather();
