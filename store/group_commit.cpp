@@ -49,18 +49,23 @@ std::optional<Ticket> GroupCommit::ticket() {
 }
 
 void GroupCommit::gather() {
-  gathered_ = epoch_.fetch_add(1);
-  for (const auto& lane : lanes_) {
-    {
-      const std::lock_guard lock(lane->mutex);
-      lane->packed.swap(spare_);
-      batch_changes_ += std::exchange(lane->changes, 0);
-    }
-    batch_ += spare_;
-    spare_.clear();
-  }
+  begin_gather();
+  for (std::size_t shard = 0; shard < lanes_.size(); ++shard) gather_lane(shard);
   // A lane that is over its bound again says so with its next change.
   is_full_.store(false, std::memory_order_relaxed);
+}
+
+void GroupCommit::begin_gather() { gathered_ = epoch_.fetch_add(1); }
+
+void GroupCommit::gather_lane(std::size_t shard) {
+  Lane& lane = *lanes_[shard];
+  {
+    const std::lock_guard lock(lane.mutex);
+    lane.packed.swap(spare_);
+    batch_changes_ += std::exchange(lane.changes, 0);
+  }
+  batch_ += spare_;
+  spare_.clear();
 }
 
 Resolved GroupCommit::commit(const ClockReading& reading) {

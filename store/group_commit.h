@@ -101,6 +101,9 @@ class GroupCommit final : public engine::ChangeLog {
 
   // Takes over what was appended.
   void gather();
+  // Its steps: the first, then one for each shard. For tests that let other things happen between.
+  void begin_gather();
+  void gather_lane(std::size_t shard);
 
   // Writes what was gathered, and the wall offset if the wall clock has stepped, does a step of
   // maintenance, and syncs. Does nothing where there is nothing to do, nor before a store that
@@ -143,7 +146,7 @@ class GroupCommit final : public engine::ChangeLog {
   std::atomic<bool> is_full_{false};
 
   // The store's thread.
-  engine::Ticket gathered_ = 0;  // the last epoch whose changes are all in the batch, or durable
+  engine::Ticket gathered_ = 0;  // the last epoch that was counted up from
   std::string batch_;            // in order, what is not durable yet
   std::uint64_t batch_changes_ = 0;
   std::string spare_;  // takes a lane's place while it is emptied

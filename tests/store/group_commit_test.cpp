@@ -284,6 +284,9 @@ TEST_F(GroupCommitTest, WritesAStepOfTheWallClockBeforeAnythingIsAcknowledged) {
     EXPECT_EQ(under_test_.commit().verdict, Verdict::kDurable);
     EXPECT_EQ(under_test_.found().wall_offset, before + step);
     EXPECT_EQ(under_test_.found().versions, under_test_.list.versions());
+    device_.fail_after(0, Result::kFailed, kForGood);
+    EXPECT_EQ(under_test_.commit().verdict, Verdict::kDurable) << "it is written once";
+    device_.heal();
   }
 }
 
