@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   int result() const { return result_; }
+  int system_error() { return sqlite3_system_errno(db_); }
   int run(const char* sql) { return sqlite3_exec(db_, sql, nullptr, nullptr, nullptr); }
   // The first column of all rows.
   std::string rows(const char* sql) {
@@ -94,6 +96,13 @@ TEST(SimulatedVfs, ReadersShareAndAWriterWaitsForThem) {
   disk.check_invariants();
   ASSERT_EQ(one.run("COMMIT"), SQLITE_OK);
   EXPECT_EQ(other.run("INSERT INTO t VALUES(2)"), SQLITE_OK);
+}
+
+TEST(SimulatedVfs, SaysWhyAFileCannotBeOpened) {
+  SimulatedDisk disk;
+  Connection connection(disk, SQLITE_OPEN_READWRITE);
+  EXPECT_EQ(connection.result(), SQLITE_CANTOPEN);
+  EXPECT_EQ(connection.system_error(), ENOENT);
 }
 
 TEST(SimulatedVfs, SaysWhetherTheDatabaseWasMoved) {

@@ -28,6 +28,7 @@ struct File {
   bool is_deleted_on_close;
 
   SimulatedDisk& disk() const { return vfs->disk(); }
+  int note(int error) const { return vfs->note(error); }
   SimulatedLocks& locks() const { return vfs->locks_of(file.get()); }
 };
 
@@ -47,7 +48,7 @@ int read(sqlite3_file* base, void* to, int bytes, sqlite3_int64 offset) {
   const auto wanted = static_cast<std::size_t>(bytes);
   std::string_view content;
   const int error =
-      file.disk().read(file.file, static_cast<std::uint64_t>(offset), wanted, content);
+      file.note(file.disk().read(file.file, static_cast<std::uint64_t>(offset), wanted, content));
   if (error == EIO) return SQLITE_IOERR_CORRUPTFS;
   if (error != 0) return SQLITE_IOERR_READ;
   std::memset(to, 0, wanted);
@@ -59,7 +60,8 @@ int write(sqlite3_file* base, const void* from, int bytes, sqlite3_int64 offset)
   const File& file = of(base);
   if (file.is_read_only) return SQLITE_IOERR_WRITE;
   const std::string_view data(static_cast<const char*>(from), static_cast<std::size_t>(bytes));
-  const int error = file.disk().write(file.file, static_cast<std::uint64_t>(offset), data);
+  const int error =
+      file.note(file.disk().write(file.file, static_cast<std::uint64_t>(offset), data));
   if (error == ENOSPC) return SQLITE_FULL;
   return error == 0 ? SQLITE_OK : SQLITE_IOERR_WRITE;
 }
@@ -67,13 +69,13 @@ int write(sqlite3_file* base, const void* from, int bytes, sqlite3_int64 offset)
 int truncate(sqlite3_file* base, sqlite3_int64 bytes) {
   const File& file = of(base);
   if (file.is_read_only) return SQLITE_IOERR_TRUNCATE;
-  const int error = file.disk().truncate(file.file, static_cast<std::uint64_t>(bytes));
+  const int error = file.note(file.disk().truncate(file.file, static_cast<std::uint64_t>(bytes)));
   return error == 0 ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
 }
 
 int sync(sqlite3_file* base, int) {
   File& file = of(base);
-  if (file.disk().sync(file.file) != 0) return SQLITE_IOERR_FSYNC;
+  if (file.note(file.disk().sync(file.file)) != 0) return SQLITE_IOERR_FSYNC;
   if (file.syncs_directory) file.disk().sync_directory_of(file.path);
   file.syncs_directory = false;
   return SQLITE_OK;
@@ -82,7 +84,7 @@ int sync(sqlite3_file* base, int) {
 int size(sqlite3_file* base, sqlite3_int64* bytes) {
   const File& file = of(base);
   std::uint64_t size = 0;
-  const int error = file.disk().size(file.file, size);
+  const int error = file.note(file.disk().size(file.file, size));
   *bytes = static_cast<sqlite3_int64>(size);
   return error == 0 ? SQLITE_OK : SQLITE_IOERR_FSTAT;
 }
@@ -221,6 +223,11 @@ SimulatedVfs::SimulatedVfs(SimulatedDisk& disk) : disk_(disk) {
 
 SimulatedVfs::~SimulatedVfs() { sqlite3_vfs_unregister(&vfs_); }
 
+int SimulatedVfs::note(int error) {
+  if (error != 0) last_error_ = error;
+  return error;
+}
+
 void SimulatedVfs::check_invariants() const {
   for (const auto& [file, locks] : locks_) locks.check_invariants();
 }
@@ -237,11 +244,11 @@ int SimulatedVfs::open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, i
   bool is_read_only = (flags & SQLITE_OPEN_READONLY) != 0;
   if (path == nullptr) {
     opened = std::make_shared<SimulatedFile>();
-  } else if (self.disk_.open(path, opening(flags), opened) != 0) {
+  } else if (self.note(self.disk_.open(path, opening(flags), opened)) != 0) {
     if (is_read_only) return SQLITE_CANTOPEN;
     is_read_only = true;
     const int error = self.disk_.open(path, SimulatedDisk::Opening::kExisting, opened);
-    if (error != 0) return SQLITE_CANTOPEN;
+    if (self.note(error) != 0) return SQLITE_CANTOPEN;
     flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
   }
   if (flags_out != nullptr) *flags_out = flags;
@@ -258,11 +265,11 @@ int SimulatedVfs::open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, i
 
 int SimulatedVfs::remove(sqlite3_vfs* vfs, const char* path, int sync_directory) {
   SimulatedDisk& disk = of(vfs).disk_;
-  const int error = disk.remove(path);
+  const int error = of(vfs).note(disk.remove(path));
   if (error == ENOENT) return SQLITE_IOERR_DELETE_NOENT;
   if (error != 0) return SQLITE_IOERR_DELETE;
   if (sync_directory == 0) return SQLITE_OK;
-  return disk.sync_directory_of(path) == 0 ? SQLITE_OK : SQLITE_IOERR_DIR_FSYNC;
+  return of(vfs).note(disk.sync_directory_of(path)) == 0 ? SQLITE_OK : SQLITE_IOERR_DIR_FSYNC;
 }
 
 int SimulatedVfs::access(sqlite3_vfs* vfs, const char* path, int flags, int* result) {
@@ -301,6 +308,6 @@ int SimulatedVfs::current_time_ms(sqlite3_vfs* vfs, sqlite3_int64* julian_ms) {
   return SQLITE_OK;
 }
 
-int SimulatedVfs::last_error(sqlite3_vfs*, int, char*) { return 0; }
+int SimulatedVfs::last_error(sqlite3_vfs* vfs, int, char*) { return of(vfs).last_error_; }
 
 }  // namespace rollcall::tests

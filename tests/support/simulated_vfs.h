@@ -49,6 +49,8 @@ class SimulatedVfs {
   const std::string& name() const { return name_; }
   SimulatedDisk& disk() { return disk_; }
   SimulatedLocks& locks_of(const SimulatedFile* file) { return locks_[file]; }
+  // Keeps an errno value for SQLite to ask for, unless it is 0. The same value.
+  int note(int error);
   void check_invariants() const;
 
  private:
@@ -68,6 +70,7 @@ class SimulatedVfs {
   std::string name_;
   engine::SampleGenerator random_{1};
   sqlite3_int64 slept_us_ = 0;
+  int last_error_ = 0;
   std::map<const SimulatedFile*, SimulatedLocks> locks_;
   sqlite3_vfs vfs_{};
 };
