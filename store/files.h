@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace rollcall::store {
@@ -31,5 +32,8 @@ class Files {
   virtual int sync_file(const std::string& path) = 0;  // fsync of what was written by anybody
   virtual int sync_directory_of(const std::string& path) = 0;
 };
+
+// Those of the operating system.
+std::unique_ptr<Files> system_files();
 
 }  // namespace rollcall::store

@@ -1,0 +1,124 @@
+#include "store/sqlite/wal.h"
+
+#include <bit>
+#include <cstddef>
+#include <string_view>
+
+#include "store/sqlite/data_file.h"
+
+namespace rollcall::store::sqlite {
+namespace {
+
+constexpr std::size_t kHeaderBytes = 32;
+constexpr std::size_t kFrameHeaderBytes = 24;
+constexpr std::size_t kFrameBytes = kFrameHeaderBytes + kPageBytes;
+// Frames that are read at a time.
+constexpr std::size_t kFramesAtATime = 256;
+
+constexpr std::uint32_t kMagic = 0x377F0682;  // and 1 more where checksums are of big-endian words
+
+std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  for (std::size_t i = at; i < at + 4; ++i) {
+    value = value << 8 | static_cast<std::uint8_t>(bytes[i]);
+  }
+  return value;
+}
+
+struct Checksum {
+  std::uint32_t first = 0;
+  std::uint32_t second = 0;
+
+  friend bool operator==(const Checksum&, const Checksum&) = default;
+};
+
+Checksum checksum_at(std::string_view bytes, std::size_t at) {
+  return {big_endian(bytes, at), big_endian(bytes, at + 4)};
+}
+
+// The checksum of what `sum` is of, followed by `bytes`, whose length is a multiple of 8.
+Checksum extended(Checksum sum, std::string_view bytes, bool is_big_endian) {
+  const auto word = [&](std::size_t at) {
+    const std::uint32_t value = big_endian(bytes, at);
+    return is_big_endian ? value : __builtin_bswap32(value);
+  };
+  for (std::size_t at = 0; at < bytes.size(); at += 8) {
+    sum.first += word(at) + sum.second;
+    sum.second += word(at + 4) + sum.first;
+  }
+  return sum;
+}
+
+struct Header {
+  bool is_whole = false;
+  bool is_big_endian = false;
+  std::string salts;
+  Checksum checksum;
+
+  explicit Header(std::string_view bytes)
+      : is_big_endian((big_endian(bytes, 0) & 1) != 0),
+        salts(bytes.substr(16, 8)),
+        checksum(checksum_at(bytes, 24)) {
+    is_whole = (big_endian(bytes, 0) & ~1u) == kMagic && big_endian(bytes, 8) == kPageBytes &&
+               extended({}, bytes.substr(0, 24), is_big_endian) == checksum;
+  }
+};
+
+// Frames, one after the other.
+class Frames {
+ public:
+  explicit Frames(const Header& header) : header_(header), before_(header.checksum) {}
+
+  void add(std::string_view frame) {
+    const Checksum stored = checksum_at(frame, 16);
+    const bool is_ours = frame.substr(8, 8) == header_.salts;
+    Checksum sum = extended(before_, frame.substr(0, 8), header_.is_big_endian);
+    sum = extended(sum, frame.substr(kFrameHeaderBytes), header_.is_big_endian);
+    // It follows the frame that was written before it, whether or not that one is still whole.
+    const bool follows = is_ours && sum == stored;
+    before_ = stored;
+
+    if (is_broken_ && has_commit_ && follows) is_damaged_ = true;
+    const bool breaks = !is_broken_ && !follows;
+    if (breaks) is_broken_ = true;
+    const bool ends_transaction = big_endian(frame, 4) != 0;
+    if (is_broken_ && ends_transaction && (follows || (breaks && is_ours))) has_commit_ = true;
+  }
+
+  bool is_damaged() const { return is_damaged_; }
+
+ private:
+  const Header header_;
+  Checksum before_;
+  bool is_broken_ = false;   // SQLite reads no further than here
+  bool has_commit_ = false;  // behind that the end of a transaction was found
+  bool is_damaged_ = false;
+};
+
+}  // namespace
+
+WalInspection inspect_wal(Files& files, const std::string& path) {
+  WalInspection found;
+  const Files::Status status = files.status(path);
+  found.error = status.error;
+  if (found.error != 0 || !status.exists || status.bytes < kHeaderBytes + kFrameBytes) return found;
+  std::string block;
+  found.error = files.read(path, 0, kHeaderBytes, block);
+  if (found.error != 0 || block.size() < kHeaderBytes) return found;
+  const Header header(block);
+  // It is written and synced before the first frame is.
+  found.is_damaged = !header.is_whole;
+
+  Frames frames(header);
+  for (std::uint64_t at = kHeaderBytes; !found.is_damaged; at += block.size()) {
+    found.error = files.read(path, at, kFramesAtATime * kFrameBytes, block);
+    if (found.error != 0 || block.size() < kFrameBytes) break;
+    for (std::size_t i = 0; i + kFrameBytes <= block.size(); i += kFrameBytes) {
+      frames.add(std::string_view(block).substr(i, kFrameBytes));
+    }
+    found.is_damaged = frames.is_damaged();
+  }
+  return found;
+}
+
+}  // namespace rollcall::store::sqlite

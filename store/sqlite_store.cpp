@@ -1,0 +1,288 @@
+#include "store/sqlite_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/assert.h"
+
+namespace rollcall::store {
+namespace {
+
+using sqlite::Database;
+using sqlite::DataFile;
+using sqlite::StateRow;
+
+// The journal may be this many times as long as the list before that is written anew: more of it
+// makes a start slower, less of it makes writing anew dearer.
+constexpr std::uint64_t kJournalPerList = 2;
+
+// Of appended records for each entry that is copied with them: while a list of n entries is
+// written, the journal grows by two records for each of them and no more.
+constexpr std::uint64_t kAppendedBytesPerEntry = 96;
+
+Result result_of(int sqlite_result) {
+  switch (sqlite_result) {
+    case SQLITE_OK:
+      return Result::kDone;
+    case SQLITE_IOERR_FSYNC:
+    case SQLITE_IOERR_DIR_FSYNC:
+      return Result::kDistrusted;
+    default:
+      break;
+  }
+  switch (sqlite_result & 0xFF) {
+    case SQLITE_FULL:
+      return Result::kFull;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return Result::kDistrusted;
+    default:
+      return Result::kFailed;
+  }
+}
+
+Result result_of(const OpenError& error) {
+  return error.kind == OpenError::Kind::kFull ? Result::kFull : Result::kFailed;
+}
+
+}  // namespace
+
+SqliteStore::SqliteStore(std::string path, Options options)
+    : options_(std::move(options)),
+      own_files_(options_.files == nullptr ? system_files() : nullptr),
+      file_(std::move(path), options_.files == nullptr ? *own_files_ : *options_.files,
+            options_.vfs,
+            options_.schema == nullptr ? sqlite::current_schema() : *options_.schema) {}
+
+std::variant<std::unique_ptr<SqliteStore>, OpenError> SqliteStore::open(std::string path,
+                                                                        Options options) {
+  std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(path), std::move(options)));
+  if (auto error = store->open_file()) return *std::move(error);
+  return store;
+}
+
+std::optional<OpenError> SqliteStore::open_file() {
+  bool exists = false;
+  if (auto error = file_.look(exists)) return error;
+  if (exists && options_.when_there == WhenThere::kRefuse) {
+    return OpenError{OpenError::Kind::kExists,
+                     file_.path() + " is there already; move it away, or name another file"};
+  }
+  if (!exists && options_.when_missing == WhenMissing::kRefuse) {
+    return OpenError{OpenError::Kind::kMissing, file_.path() + " is not there"};
+  }
+  if (!exists) {
+    if (auto error = file_.write_new({}, nullptr)) return error;
+    if (auto error = file_.publish_new()) return error;
+    if (auto error = file_.take_over()) return error;
+  }
+  return file_.open(database_, version_);
+}
+
+SqliteStore::~SqliteStore() {
+  if (is_ready_to_write_ && !is_distrusted_) database_->set_checkpoint_on_close(true);
+}
+
+Loaded SqliteStore::load(const Visit& visit) {
+  ROLLCALL_ASSERT(database_.has_value() && !is_loaded_);
+  bool is_ended = false;
+  int result = database_->run("BEGIN");
+  if (result == SQLITE_OK) result = read(visit, is_ended);
+  if (result == SQLITE_OK) result = database_->run(is_ended ? "ROLLBACK" : "COMMIT");
+  if (result != SQLITE_OK) {
+    error_ = file_.error_of(result, &*database_);
+    roll_back();
+    return {result_of(result)};
+  }
+  is_loaded_ = !is_ended;
+  pending_ = committed_;
+  publish_sizes();
+  return {Result::kDone, committed_.state.wall_offset};
+}
+
+int SqliteStore::read(const Visit& visit, bool& is_ended) {
+  int result = SQLITE_OK;
+  if (version_ < file_.schema().version()) {
+    result = sqlite::migrate(*database_, file_.schema(), version_);
+  }
+  if (result == SQLITE_OK) result = tables_.prepare(*database_);
+  StateRow& state = committed_.state;
+  if (result == SQLITE_OK) result = tables_.read_state(state);
+  if (result != SQLITE_OK) return result;
+
+  const auto visit_until_ended = [&](std::string_view packed) {
+    is_ended = !visit(state.wall_offset, packed);
+    return !is_ended;
+  };
+  result = tables_.read_entries(state.entries, visit_until_ended);
+  if (result != SQLITE_OK || is_ended) return result;
+  result = tables_.read_journal(state.journal_first, visit_until_ended, committed_.journal_last,
+                                committed_.journal_bytes);
+  if (result != SQLITE_OK || is_ended) return result;
+  return committed_.rewrite.adopt_stale_rows(tables_, state);
+}
+
+Result SqliteStore::append(std::string_view batch) {
+  ROLLCALL_ASSERT(!batch.empty());
+  const Result begun = begin();
+  if (begun != Result::kDone) return begun;
+  const int result = tables_.append_journal(pending_.journal_last + 1, batch);
+  ++pending_.journal_last;
+  pending_.journal_bytes += batch.size();
+  appended_bytes_ += batch.size();
+  return end_step(result);
+}
+
+Result SqliteStore::set_wall_offset(std::chrono::milliseconds offset) {
+  const Result begun = begin();
+  if (begun != Result::kDone) return begun;
+  pending_.state.wall_offset = offset;
+  return end_step(tables_.write_state(pending_.state));
+}
+
+Result SqliteStore::maintain(EntrySource& entries, bool& more) {
+  more = false;
+  const std::uint64_t appended_bytes = std::exchange(appended_bytes_, 0);
+  sqlite::ListRewrite& rewrite = pending_.rewrite;
+  if (rewrite.is_idle()) {
+    const std::uint64_t due_at =
+        std::max(options_.rewrite_bytes_min, pending_.state.entries.bytes * kJournalPerList);
+    if (pending_.journal_bytes < due_at) return Result::kDone;
+  }
+  const Result begun = begin();
+  if (begun != Result::kDone) return begun;
+  if (rewrite.is_idle()) rewrite.begin(pending_.journal_last, pending_.journal_bytes);
+
+  const std::size_t entries_max =
+      std::max<std::size_t>(options_.step_entries_min, appended_bytes / kAppendedBytesPerEntry);
+  const StateRow before = pending_.state;
+  std::uint64_t covered_bytes = 0;
+  int result = rewrite.step(tables_, entries, entries_max, pending_.state, covered_bytes);
+  pending_.journal_bytes -= covered_bytes;
+  if (result == SQLITE_OK && pending_.state != before) result = tables_.write_state(pending_.state);
+  more = result == SQLITE_OK && !rewrite.is_idle();
+  return end_step(result);
+}
+
+Result SqliteStore::sync() {
+  if (is_distrusted_) return Result::kDistrusted;
+  if (!database_->is_in_transaction()) return Result::kDone;
+  const Result committed = end_step(database_->run("COMMIT"));
+  if (committed != Result::kDone) return committed;
+  committed_ = pending_;
+  publish_sizes();
+  return checkpoint_if_due();
+}
+
+Result SqliteStore::checkpoint_if_due() {
+  const std::uint64_t wal_bytes = database_->wal_pages() * sqlite::kPageBytes;
+  if (wal_bytes < checkpoint_at_) return Result::kDone;
+  bool is_complete = false;
+  const int result = database_->checkpoint(is_complete);
+  // What was committed is durable, in the WAL. A disk that is full, say, is no reason to fail
+  // before the WAL cannot grow any more.
+  checkpoint_at_ = is_complete ? options_.checkpoint_bytes : wal_bytes + options_.checkpoint_bytes;
+  return result_of(result) == Result::kDistrusted ? end_step(result) : Result::kDone;
+}
+
+Result SqliteStore::begin() {
+  ROLLCALL_ASSERT(is_loaded_);
+  if (is_distrusted_) return Result::kDistrusted;
+  if (database_->is_in_transaction()) return Result::kDone;
+  const Result prepared = prepare_to_write();
+  if (prepared != Result::kDone) return prepared;
+  return end_step(database_->run("BEGIN"));
+}
+
+// A process that died may have left in the WAL what is in the system's memory alone, because a sync
+// had failed: what is written behind that would be lost with it. The database takes it over
+// instead.
+Result SqliteStore::prepare_to_write() {
+  if (is_ready_to_write_) return Result::kDone;
+  bool is_complete = false;
+  const Result result = end_step(database_->checkpoint(is_complete));
+  if (result != Result::kDone) return result;
+  if (!is_complete) return end_step(SQLITE_BUSY);
+  if (auto error = file_.sync_directory()) {
+    is_distrusted_ = true;
+    fail(*std::move(error));
+    return Result::kDistrusted;
+  }
+  is_ready_to_write_ = true;
+  checkpoint_at_ = options_.checkpoint_bytes;
+  return Result::kDone;
+}
+
+Result SqliteStore::end_step(int sqlite_result) {
+  const Result result = result_of(sqlite_result);
+  if (result == Result::kDone) return result;
+  error_ = file_.error_of(sqlite_result, &*database_);
+  is_distrusted_ = result == Result::kDistrusted;
+  roll_back();
+  return result;
+}
+
+void SqliteStore::roll_back() {
+  // What fails here is found by the next transaction, which cannot begin then.
+  if (database_.has_value() && database_->is_in_transaction()) database_->run("ROLLBACK");
+  pending_ = committed_;
+  appended_bytes_ = 0;
+}
+
+Result SqliteStore::replace(EntrySource& entries, std::chrono::milliseconds wall_offset) {
+  ROLLCALL_ASSERT(is_loaded_);
+  roll_back();
+  if (auto error = file_.write_new({.wall_offset = wall_offset}, &entries)) {
+    return fail(*std::move(error));
+  }
+  // Which of the two there is after a crash is open until the end.
+  is_distrusted_ = true;
+  is_ready_to_write_ = false;
+  if (auto error = file_.publish_new()) return fail(*std::move(error));
+  tables_ = {};
+  database_.reset();
+  if (auto error = file_.take_over()) return fail(*std::move(error));
+  if (auto error = file_.open(database_, version_)) return fail(*std::move(error));
+  const int result = adopt_replacement();
+  if (result != SQLITE_OK) return fail(file_.error_of(result, &*database_));
+  is_distrusted_ = false;
+  publish_sizes();
+  return Result::kDone;
+}
+
+int SqliteStore::adopt_replacement() {
+  committed_ = {};
+  int result = tables_.prepare(*database_);
+  if (result == SQLITE_OK) result = tables_.read_state(committed_.state);
+  if (result == SQLITE_OK) result = committed_.rewrite.adopt_stale_rows(tables_, committed_.state);
+  pending_ = committed_;
+  return result;
+}
+
+Result SqliteStore::fail(OpenError error) {
+  error_ = std::move(error);
+  return result_of(*error_);
+}
+
+StoreSizes SqliteStore::sizes() const {
+  const std::lock_guard lock(sizes_mutex_);
+  return sizes_;
+}
+
+void SqliteStore::publish_sizes() {
+  const StateRow& state = committed_.state;
+  const std::lock_guard lock(sizes_mutex_);
+  sizes_.peers = state.entries.ids.size();
+  sizes_.journal_rows =
+      static_cast<std::uint64_t>(committed_.journal_last - state.journal_first + 1);
+  sizes_.journal_bytes = committed_.journal_bytes;
+}
+
+void SqliteStore::check_invariants() const {
+  const StateRow& state = committed_.state;
+  ROLLCALL_ASSERT(!is_loaded_ || committed_.journal_last >= state.journal_first - 1);
+  ROLLCALL_ASSERT(database_.has_value() || is_distrusted_);
+  ROLLCALL_ASSERT(!is_distrusted_ || committed_.journal_bytes == pending_.journal_bytes);
+}
+
+}  // namespace rollcall::store
