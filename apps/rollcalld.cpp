@@ -1,4 +1,5 @@
-// The server: reads its command line, serves until a signal says stop, and tells what it did.
+// The server: reads its command line, serves until a signal says stop, and tells what it did. Or it
+// does something with the data file of a server that does not run.
 
 #include <pthread.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <bit>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <iostream>
 #include <optional>
@@ -15,8 +17,12 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <variant>
 
+#include "apps/clocks.h"
+#include "apps/data_file.h"
+#include "apps/durable_list.h"
 #include "apps/file_limit.h"
 #include "apps/printable.h"
 #include "apps/server_counters.h"
@@ -38,13 +44,9 @@ constexpr unsigned kShardsPerThread = 4;
 
 void say(const std::string& line) { std::cerr << "rollcalld: " + line + '\n'; }
 
-int fail(int status, const std::string& line) {
-  say(line);
-  return status;
-}
-
-engine::Instant now() {
-  return engine::Instant(std::chrono::steady_clock::now().time_since_epoch());
+int fail(const Failure& failure) {
+  say(failure.line);
+  return failure.status;
 }
 
 std::string text_of(const engine::Endpoint& endpoint) {
@@ -117,35 +119,79 @@ class Signals {
 class Server {
  public:
   Server(const ServerOptions& options, std::size_t connections_max)
-      : threads_(options.threads),
+      : options_(options),
         connections_max_(connections_max),
         log_(options.log_level),
-        registry_(registry_options(options), random_),
-        tcp_(registry_, engine_options(options), tcp_options(options, connections_max), random_,
-             &log_) {}
+        registry_(registry_options(options), random_) {}
 
-  int serve(Signals& signals) {
-    if (const auto failure = tcp_.listen()) {
-      return fail(EX_UNAVAILABLE, "cannot listen on " + text_of(failure->endpoint) + ": " +
-                                      printable(failure->error.message()));
+  int serve() {
+    if (options_.data_file.has_value()) {
+      list_.emplace(*options_.data_file, registry_, options_.durability);
+      const auto progress = [this](const std::string& line) { log_.info(printable(line)); };
+      if (const auto failure = list_->recover(progress)) return fail(*failure);
     }
-    tcp_.start();
-    log_.info("started with --threads " + std::to_string(threads_) + " --connections-max " +
-              std::to_string(connections_max_));
-    for (const engine::Endpoint& endpoint : tcp_.endpoints()) say("ready on " + text_of(endpoint));
-
+    // Until here a signal ends the program where it stands: nothing was promised yet.
+    Signals signals;
+    tcp_.emplace(registry_, engine_options(options_), tcp_options(options_, connections_max_),
+                 random_, &log_, list_.has_value() ? &list_->changes() : nullptr);
+    if (const auto failure = tcp_->listen()) {
+      return fail({EX_UNAVAILABLE, "cannot listen on " + text_of(failure->endpoint) + ": " +
+                                       printable(failure->error.message())});
+    }
+    start();
     log_.info(wait_for_end(signals) == SIGTERM ? "stopping on SIGTERM" : "stopping on SIGINT");
     signals.let_end_at_once();
-    tcp_.stop();
-    log_.report_suppressed(now() + std::chrono::seconds(1));
-    log_.info("stopped");
-    print_counters();
-    return EX_OK;
+    return stop();
   }
 
   ServerLog& log() { return log_; }
 
  private:
+  void log_recovery() {
+    const store::Recovered& recovered = list_->recovered();
+    log_.info(printable(*options_.data_file) + " holds " + std::to_string(recovered.active) +
+              " active and " + std::to_string(recovered.inactive) + " inactive peers");
+  }
+
+  void start() {
+    if (list_.has_value()) {
+      log_recovery();
+      list_->start([this](const store::Resolved& resolved) {
+        tcp_->resolve(resolved.up_to, resolved.verdict);
+        log_store(resolved.result);
+      });
+    }
+    tcp_->start();
+    log_.info("started with --threads " + std::to_string(options_.threads) + " --connections-max " +
+              std::to_string(connections_max_));
+    for (const engine::Endpoint& endpoint : tcp_->endpoints()) say("ready on " + text_of(endpoint));
+  }
+
+  // On the store's thread, which alone knows of `store_result_`.
+  void log_store(store::Result result) {
+    if (result == std::exchange(store_result_, result)) return;
+    switch (result) {
+      case store::Result::kDone:
+        return log_.info("the data file can be written again");
+      case store::Result::kFull:
+        return log_.error("the disk of the data file is full; changes are refused");
+      case store::Result::kFailed:
+        return log_.error("the data file cannot be written; changes are refused");
+      case store::Result::kDistrusted:
+        return log_.error("the data file cannot be trusted any more and is written anew");
+    }
+  }
+
+  int stop() {
+    tcp_->stop();
+    const bool is_durable = !list_.has_value() || list_->stop();
+    log_.report_suppressed(now() + std::chrono::seconds(1));
+    if (!is_durable) log_.error("the last changes could not be written to the data file");
+    log_.info("stopped");
+    print_counters();
+    return is_durable ? EX_OK : EX_IOERR;
+  }
+
   int wait_for_end(Signals& signals) {
     while (true) {
       const std::optional<int> signal = signals.next();
@@ -157,40 +203,61 @@ class Server {
   }
 
   void print_counters() {
-    const engine::Duration uptime = now() - started_;
-    std::cout << counters_json(tcp_.counters(), registry_.counters(), uptime) + '\n' << std::flush;
+    ServerCounters counters{tcp_->counters(), registry_.counters(), std::nullopt, now() - started_};
+    if (list_.has_value()) counters.store = {list_->counters(), list_->sizes()};
+    std::cout << counters_json(counters) + '\n' << std::flush;
   }
 
   const engine::Instant started_ = now();
-  const unsigned threads_;
+  const ServerOptions& options_;
   const std::size_t connections_max_;
   ServerLog log_;
   SystemRandom random_;
   engine::Registry registry_;
-  transport::TcpServer tcp_;
+  std::optional<DurableList> list_;
+  std::optional<transport::TcpServer> tcp_;
+  store::Result store_result_ = store::Result::kDone;
 };
 
-int run(const ServerOptions& options) {
+int serve(const ServerOptions& options) {
   const std::size_t room = raise_file_limit();
   const std::size_t wanted = options.connections_max.value_or(limits::kDefaultConnectionsMax);
   const std::size_t connections_max = std::min(wanted, room);
   if (connections_max == 0 || (options.connections_max.has_value() && wanted > room)) {
-    return fail(EX_CONFIG, "the file limit of this process allows " + std::to_string(room) +
-                               " connections, not " + std::to_string(wanted));
+    return fail({EX_CONFIG, "the file limit of this process allows " + std::to_string(room) +
+                                " connections, not " + std::to_string(wanted)});
   }
 
-  Signals signals;
   try {
     Server server(options, connections_max);
     if (connections_max < wanted) {
       server.log().info("the file limit of this process allows " + std::to_string(connections_max) +
                         " connections");
     }
-    return server.serve(signals);
+    return server.serve();
   } catch (const std::system_error& error) {
     // The system has no files, threads or memory for what comes before the first connection.
-    return fail(EX_OSERR, "cannot start: " + printable(error.what()));
+    return fail({EX_OSERR, "cannot start: " + printable(error.what())});
   }
+}
+
+int run(const ServerOptions& options) {
+  switch (options.command) {
+    case ServerCommand::kServe:
+      return serve(options);
+    case ServerCommand::kCheck:
+      return check_data_file(options.file);
+    case ServerCommand::kExport:
+      return export_data_file(options.file, options.with_cookies);
+    case ServerCommand::kImport:
+      return import_data_file(options.file);
+  }
+  __builtin_unreachable();
+}
+
+std::string_view state_directories() {
+  const char* const directories = std::getenv("STATE_DIRECTORY");
+  return directories == nullptr ? "" : directories;
 }
 
 }  // namespace
@@ -198,8 +265,8 @@ int run(const ServerOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace rollcall::apps;
-  const auto command =
-      parse_server_options({argv + 1, argv + argc}, std::thread::hardware_concurrency());
+  const auto command = parse_server_options(
+      {argv + 1, argv + argc}, std::thread::hardware_concurrency(), state_directories());
   if (const auto* exit = std::get_if<EarlyExit>(&command)) return leave_early(*exit, "rollcalld");
   return run(std::get<ServerOptions>(command));
 }

@@ -93,29 +93,57 @@ ordered_json peers_json(const engine::RegistryCounters& registry) {
           {"expired", registry.expired}, {"forgotten", registry.forgotten}};
 }
 
-ordered_json expiry_lag_json(const engine::LagHistogram& lag) {
+template <typename Histogram>
+ordered_json buckets_json(const Histogram& histogram) {
   ordered_json buckets = ordered_json::object();
-  for (std::size_t i = 0; i < lag.size(); ++i) {
-    if (lag[i] != 0) buckets[std::to_string(std::uint64_t{1} << i)] = lag[i];
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    if (histogram[i] != 0) buckets[std::to_string(std::uint64_t{1} << i)] = histogram[i];
   }
   return buckets;
 }
 
+std::string_view name_of(store::Result state) {
+  switch (state) {
+    case store::Result::kDone:
+      return "working";
+    case store::Result::kFull:
+      return "full";
+    case store::Result::kFailed:
+      return "failed";
+    case store::Result::kDistrusted:
+      return "distrusted";
+  }
+  return {};
+}
+
+ordered_json store_json(const StoreCounters& store) {
+  return {{"state", name_of(store.commits.state)},
+          {"commits", store.commits.commits},
+          {"failures", store.commits.failures},
+          {"replacements", store.commits.replacements},
+          {"changes", store.commits.changes},
+          {"bytes", store.commits.bytes},
+          {"changes_a_commit", buckets_json(store.commits.changes_a_commit)},
+          {"peers_written", store.sizes.peers},
+          {"journal_rows", store.sizes.journal_rows},
+          {"journal_bytes", store.sizes.journal_bytes}};
+}
+
 }  // namespace
 
-std::string counters_json(const transport::TcpCounters& tcp,
-                          const engine::RegistryCounters& registry, engine::Duration uptime) {
-  const ordered_json counters{
-      {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count()},
-      {"connections", connections_json(tcp)},
-      {"accept_pauses", accept_pauses_json(tcp)},
-      {"requests", requests_json(tcp.engine)},
-      {"statuses", statuses_json(tcp.engine)},
-      {"answers", answers_json(tcp.engine)},
-      {"peers", peers_json(registry)},
-      {"expiry_lag_us", expiry_lag_json(registry.expiry_lag)},
+std::string counters_json(const ServerCounters& counters) {
+  ordered_json json{
+      {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(counters.uptime).count()},
+      {"connections", connections_json(counters.tcp)},
+      {"accept_pauses", accept_pauses_json(counters.tcp)},
+      {"requests", requests_json(counters.tcp.engine)},
+      {"statuses", statuses_json(counters.tcp.engine)},
+      {"answers", answers_json(counters.tcp.engine)},
+      {"peers", peers_json(counters.registry)},
+      {"expiry_lag_us", buckets_json(counters.registry.expiry_lag)},
   };
-  return counters.dump();
+  if (counters.store.has_value()) json["store"] = store_json(*counters.store);
+  return json.dump();
 }
 
 }  // namespace rollcall::apps

@@ -16,6 +16,7 @@ namespace {
 namespace limits = engine::limits;
 
 constexpr std::string_view kName = "rollcalld";
+constexpr std::string_view kDataFile = "rollcall.db";
 
 // Where help begins to say what an option does: behind all but the longest of them.
 constexpr std::size_t kHelpColumn = 34;
@@ -27,8 +28,13 @@ constexpr std::string_view kFooter =
     "stops, and on SIGUSR1, it prints its counters as a line of JSON on standard output. It logs\n"
     "to standard error.\n"
     "\n"
-    "Exit status: 0 after a signal, 64 for a bad command line, 69 if it cannot listen, 78 if the\n"
-    "process may not have as many files open as --connections-max asks for.";
+    "Exit status: 0 after a signal, 64 for a bad command line, 65 if the data file is damaged or "
+    "no\n"
+    "such file, 69 if it cannot listen or another process uses the data file, 73 if the data file\n"
+    "cannot be made, 74 if reading or writing it fails, 77 if that is not permitted, 78 if the\n"
+    "process may not have as many files open as --connections-max asks for, or the data file "
+    "holds\n"
+    "more peers than --peers-max allows.";
 
 // `info, warning or off`, for example. REQUIRES: there are words.
 std::string joined(const std::vector<std::string>& words, std::string_view separator,
@@ -38,6 +44,11 @@ std::string joined(const std::vector<std::string>& words, std::string_view separ
     text.append(i + 1 < words.size() ? separator : last_separator).append(words[i]);
   }
   return text;
+}
+
+std::string read_path(const std::string& option, const std::string& value) {
+  if (value.empty()) throw refusal(option, value, "the name of a file");
+  return value;
 }
 
 // Adds options to a command line.
@@ -97,6 +108,12 @@ class Options {
     add(name, read, text, joined(words, "|", "|"), shown);
   }
 
+  void add_path(const std::string& name, std::optional<std::string>& to, const std::string& text,
+                const std::string& shown) {
+    const auto read = [name, &to](const std::string& value) { to = read_path(name, value); };
+    add(name, read, text, "FILE", shown);
+  }
+
   void add_flag(const std::string& name, bool& to, const std::string& text) {
     app_.add_flag(name, to, text)->disable_flag_override();
   }
@@ -114,7 +131,7 @@ class Options {
   CLI::App& app_;
 };
 
-void declare_options(CLI::App& app, ServerOptions& options) {
+void declare_options(CLI::App& app, ServerOptions& options, bool& memory) {
   const auto shown = [](std::size_t number) { return std::to_string(number); };
   Options add(app);
   add.add_endpoints("--listen", options.listen,
@@ -125,8 +142,16 @@ void declare_options(CLI::App& app, ServerOptions& options) {
   add.add_duration("--ttl", limits::kTtlMin, limits::kTtlMax, options.ttl,
                    "How long a peer stays after Register or KeepAlive",
                    duration_text(limits::kDefaultTtl));
-  add.add_flag("--memory", options.memory,
-               "Keep the list in memory only, which is all there is so far");
+  add.add_path("--data", options.data_file, "The file that the list is kept in",
+               std::string(kDataFile) + " in $STATE_DIRECTORY, else here");
+  add.add_flag("--memory", memory, "Keep the list in memory only");
+  add.add_choice<store::Durability>(
+      "--durability", {{"sync", store::Durability::kSync}, {"async", store::Durability::kAsync}},
+      options.durability,
+      "Whether an answer to a change leaves when it is on the disk, or at "
+      "once, with the change on the disk within a second: a crash loses "
+      "what was answered since then",
+      "sync");
   add.add_duration("--quiet", limits::kQuietMin, limits::kQuietMax, options.quiet,
                    "Silence that ends a request without terminator",
                    duration_text(limits::kDefaultQuiet));
@@ -156,10 +181,42 @@ void declare_options(CLI::App& app, ServerOptions& options) {
                            options.log_level, "What is logged", "info");
 }
 
+CLI::App& add_command(CLI::App& app, ServerCommand command, const std::string& name,
+                      const std::string& text, ServerOptions& options) {
+  CLI::App& subcommand = *app.add_subcommand(name, text);
+  subcommand.parse_complete_callback([&options, command] { options.command = command; });
+  const auto read = [&options](const std::string& value) {
+    options.file = read_path("FILE", value);
+  };
+  subcommand.add_option_function<std::string>("FILE", read, "The data file")
+      ->required()
+      ->type_name("");
+  return subcommand;
+}
+
+void declare_commands(CLI::App& app, ServerOptions& options) {
+  add_command(app, ServerCommand::kCheck, "check", "Verify a data file and count what is in it",
+              options);
+  CLI::App& exporting = add_command(
+      app, ServerCommand::kExport, "export",
+      "Print the entries of a data file on standard output, as JSON, one a line", options);
+  Options(exporting).add_flag("--with-cookies", options.with_cookies,
+                              "Print cookies too, which are secrets");
+  add_command(app, ServerCommand::kImport, "import",
+              "Make a data file from such lines on standard input", options);
+  app.require_subcommand(0, 1);
+}
+
+std::string default_data_file(std::string_view state_directories) {
+  const std::string directory(state_directories.substr(0, state_directories.find(':')));
+  return directory.empty() ? std::string(kDataFile) : directory + '/' + std::string(kDataFile);
+}
+
 }  // namespace
 
 std::variant<ServerOptions, EarlyExit> parse_server_options(
-    const std::vector<std::string>& arguments, unsigned processors) {
+    const std::vector<std::string>& arguments, unsigned processors,
+    std::string_view state_directories) {
   ServerOptions options;
   options.listen = {{engine::HostAddress::v4(127, 0, 0, 1), 9999}};
   options.threads = std::clamp(processors, 1u, static_cast<unsigned>(limits::kThreadsMax));
@@ -171,9 +228,24 @@ std::variant<ServerOptions, EarlyExit> parse_server_options(
   app.footer(std::string(kFooter));
   app.get_formatter()->column_width(kHelpColumn);
   app.set_version_flag("--version", std::string(kName) + " " ROLLCALL_VERSION);
-  declare_options(app, options);
+  bool memory = false;
+  declare_options(app, options, memory);
+  declare_commands(app, options);
 
-  if (auto exit = parse_command_line(app, arguments)) return *std::move(exit);
+  const auto complete = [&] {
+    const bool is_kept = options.data_file.has_value() || app.count("--durability") > 0;
+    if (memory && is_kept) {
+      throw CLI::ValidationError("--memory",
+                                 "keeps nothing, so --data and --durability do not fit");
+    }
+    if (options.command == ServerCommand::kServe) return;
+    for (const CLI::Option* option : app.get_options()) {
+      if (option->count() == 0) continue;
+      throw CLI::ValidationError(option->get_name(), "is for serving, and not for a command");
+    }
+  };
+  if (auto exit = parse_command_line(app, arguments, complete)) return *std::move(exit);
+  if (!memory && !options.data_file) options.data_file = default_data_file(state_directories);
   if (options.idle_timeout == engine::Duration::zero()) options.idle_timeout = options.ttl;
   return options;
 }

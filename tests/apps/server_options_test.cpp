@@ -19,7 +19,7 @@ constexpr unsigned kProcessors = 4;
 constexpr auto kLocalhost = engine::HostAddress::v4(127, 0, 0, 1);
 
 std::variant<ServerOptions, EarlyExit> parse(const Arguments& arguments) {
-  return parse_server_options(arguments, kProcessors);
+  return parse_server_options(arguments, kProcessors, "");
 }
 
 ServerOptions options_of(const Arguments& arguments) {
@@ -58,8 +58,8 @@ TEST(ServerOptions, HaveDefaults) {
 }
 
 TEST(ServerOptions, ThreadsAreOneWhereTheSystemKnowsNoProcessors) {
-  EXPECT_EQ(std::get<ServerOptions>(parse_server_options({}, 0)).threads, 1u);
-  EXPECT_EQ(std::get<ServerOptions>(parse_server_options({}, 1000)).threads, 64u);
+  EXPECT_EQ(std::get<ServerOptions>(parse_server_options({}, 0, "")).threads, 1u);
+  EXPECT_EQ(std::get<ServerOptions>(parse_server_options({}, 1000, "")).threads, 64u);
 }
 
 TEST(ServerOptions, ListenReplacesTheDefaultAndIsRepeatable) {
@@ -133,9 +133,41 @@ TEST(ServerOptions, RefusalsSayWhatWouldBeRight) {
 
 TEST(ServerOptions, FlagsTakeNoValue) {
   EXPECT_TRUE(options_of({"--open-query"}).open_query);
-  EXPECT_TRUE(options_of({"--memory"}).memory);
+  EXPECT_EQ(options_of({"--memory"}).data_file, std::nullopt);
   EXPECT_NE(refusal_of({"--open-query=false"}), "");
   EXPECT_NE(refusal_of({"--open-query", "true"}), "");
+}
+
+TEST(ServerOptions, TheListIsKeptInAFileUnlessToldOtherwise) {
+  const auto data_file = [](const Arguments& arguments, std::string_view state_directories) {
+    return std::get<ServerOptions>(parse_server_options(arguments, 1, state_directories)).data_file;
+  };
+  EXPECT_EQ(data_file({}, ""), "rollcall.db");
+  EXPECT_EQ(data_file({}, "/var/lib/rollcall"), "/var/lib/rollcall/rollcall.db");
+  EXPECT_EQ(data_file({}, "/var/lib/a:/var/lib/b"), "/var/lib/a/rollcall.db");
+  EXPECT_EQ(data_file({"--data", "peers.db"}, "/var/lib/rollcall"), "peers.db");
+  EXPECT_EQ(data_file({"--memory"}, "/var/lib/rollcall"), std::nullopt);
+  EXPECT_EQ(options_of({}).durability, store::Durability::kSync);
+  EXPECT_EQ(options_of({"--durability", "async"}).durability, store::Durability::kAsync);
+  EXPECT_NE(refusal_of({"--memory", "--data", "peers.db"}), "");
+  EXPECT_NE(refusal_of({"--memory", "--durability", "sync"}), "");
+  EXPECT_NE(refusal_of({"--data", ""}), "");
+  EXPECT_EQ(refusal_of({"--durability", "maybe"}), "--durability: 'maybe' is not sync or async");
+}
+
+TEST(ServerOptions, CommandsAreAboutAFile) {
+  EXPECT_EQ(options_of({}).command, ServerCommand::kServe);
+  EXPECT_EQ(options_of({"check", "peers.db"}).command, ServerCommand::kCheck);
+  EXPECT_EQ(options_of({"check", "peers.db"}).file, "peers.db");
+  EXPECT_EQ(options_of({"import", "peers.db"}).command, ServerCommand::kImport);
+  EXPECT_EQ(options_of({"export", "peers.db"}).command, ServerCommand::kExport);
+  EXPECT_FALSE(options_of({"export", "peers.db"}).with_cookies);
+  EXPECT_TRUE(options_of({"export", "--with-cookies", "peers.db"}).with_cookies);
+  EXPECT_NE(refusal_of({"check"}), "");
+  EXPECT_NE(refusal_of({"check", "a.db", "b.db"}), "");
+  EXPECT_NE(refusal_of({"check", "--with-cookies", "a.db"}), "");
+  EXPECT_NE(refusal_of({"--threads", "2", "check", "a.db"}), "");
+  EXPECT_NE(refusal_of({"repair", "a.db"}), "");
 }
 
 TEST(ServerOptions, HelpAndVersionAreNoFailures) {

@@ -18,10 +18,11 @@ namespace rollcall::tests {
 // A rollcalld that is ready. For programs that know ROLLCALLD_PATH.
 class ServerProcess {
  public:
-  // `arguments` say where to listen, on ports that the system picks.
+  // `arguments` say where to listen, on ports that the system picks. Its list is in memory, unless
+  // they say --data.
   explicit ServerProcess(const std::vector<std::string>& arguments,
                          std::optional<ChildProcess::FileLimit> file_limit = std::nullopt)
-      : process_(ROLLCALLD_PATH, arguments, file_limit) {
+      : process_(ROLLCALLD_PATH, with_memory(arguments), file_limit) {
     const auto listeners = std::ranges::count(arguments, "--listen");
     for (std::size_t i = 0; i < static_cast<std::size_t>(listeners); ++i) {
       constexpr std::string_view kReady = "rollcalld: ready on ";
@@ -43,6 +44,11 @@ class ServerProcess {
   }
 
  private:
+  static std::vector<std::string> with_memory(std::vector<std::string> arguments) {
+    if (std::ranges::count(arguments, "--data") == 0) arguments.emplace_back("--memory");
+    return arguments;
+  }
+
   ChildProcess process_;
   std::vector<engine::Endpoint> endpoints_;
 };
