@@ -201,6 +201,7 @@ OpenError DataFile::error_of(int result, const Database* database) const {
       return {Kind::kInUse, path_ + " is in use by another process; stop that one first"};
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_ERROR:  // its header asks for what SQLite does not know
       return damaged("it is damaged");
     case SQLITE_FULL:
       return error_of_errno(ENOSPC);

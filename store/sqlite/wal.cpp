@@ -64,34 +64,44 @@ struct Header {
   }
 };
 
-// Frames, one after the other.
+// Frames, one after the other. What proves damage is a frame behind the end of a transaction that
+// is not whole, or behind one that has such a one before it.
 class Frames {
  public:
-  explicit Frames(const Header& header) : header_(header), before_(header.checksum) {}
+  explicit Frames(const Header& header)
+      : header_(header), stored_(header.checksum), computed_(header.checksum) {}
 
   void add(std::string_view frame) {
     const Checksum stored = checksum_at(frame, 16);
     const bool is_ours = frame.substr(8, 8) == header_.salts;
-    Checksum sum = extended(before_, frame.substr(0, 8), header_.is_big_endian);
-    sum = extended(sum, frame.substr(kFrameHeaderBytes), header_.is_big_endian);
-    // It follows the frame that was written before it, whether or not that one is still whole.
-    const bool follows = is_ours && sum == stored;
-    before_ = stored;
-
-    if (is_broken_ && has_commit_ && follows) is_damaged_ = true;
-    const bool breaks = !is_broken_ && !follows;
-    if (breaks) is_broken_ = true;
+    const Checksum computed = sum_of(computed_, frame);
+    const bool is_whole = is_ours && computed == stored;
+    // It was written behind the one before it, of which its content or its checksum may be damaged.
+    const bool follows = is_whole || (is_ours && sum_of(stored_, frame) == stored);
     const bool ends_transaction = big_endian(frame, 4) != 0;
-    if (is_broken_ && ends_transaction && (follows || (breaks && is_ours))) has_commit_ = true;
+
+    if (follows && (has_end_ || is_behind_broken_end_)) is_damaged_ = true;
+    is_behind_broken_end_ = !is_broken_ && !is_whole && ends_transaction;
+    is_broken_ = is_broken_ || !is_whole;
+    has_end_ = has_end_ || (is_broken_ && follows && ends_transaction);
+    stored_ = stored;
+    computed_ = computed;
   }
 
   bool is_damaged() const { return is_damaged_; }
 
  private:
+  Checksum sum_of(Checksum before, std::string_view frame) const {
+    before = extended(before, frame.substr(0, 8), header_.is_big_endian);
+    return extended(before, frame.substr(kFrameHeaderBytes), header_.is_big_endian);
+  }
+
   const Header header_;
-  Checksum before_;
-  bool is_broken_ = false;   // SQLite reads no further than here
-  bool has_commit_ = false;  // behind that the end of a transaction was found
+  Checksum stored_;         // of the frame before
+  Checksum computed_;       // what it should be
+  bool is_broken_ = false;  // SQLite reads no further than here
+  bool is_behind_broken_end_ = false;
+  bool has_end_ = false;  // of a transaction, behind that
   bool is_damaged_ = false;
 };
 
