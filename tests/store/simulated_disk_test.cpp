@@ -184,6 +184,20 @@ TEST(SimulatedDisk, AFaultHappensOnceOrForGood) {
   EXPECT_EQ(disk.io().count(Fault::kDiskFull), 2u);
 }
 
+TEST(SimulatedDisk, AFaultWaitsForAnIoThatItAppliesTo) {
+  SimulatedDisk disk;
+  const auto file = write_file(disk, "a", "old");
+  const std::uint64_t first = disk.io().next();
+  disk.io().fail_at(first, Fault::kFailedSync, Times::kOnce);
+  EXPECT_EQ(disk.write(file, 0, "abc"), 0);
+  EXPECT_EQ(disk.truncate(file, 2), 0);
+  EXPECT_EQ(disk.io().first_fault(), std::nullopt);
+  EXPECT_EQ(disk.sync(file), EIO);
+  EXPECT_EQ(disk.sync(file), 0);
+  EXPECT_EQ(disk.io().first_fault(), first + 2);
+  EXPECT_EQ(disk.io().count(Fault::kFailedSync), 1u);
+}
+
 TEST(SimulatedDisk, AShortWriteLeavesAPart) {
   SimulatedDisk disk;
   const auto file = write_file(disk, "a", "old old old");

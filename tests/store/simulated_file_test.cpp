@@ -134,6 +134,28 @@ TEST(SimulatedFile, AnUnsyncedTruncationMayBeUndone) {
   EXPECT_EQ(left(file, Survival::kNothing), sectors("a") + std::string(kSector, '\0'));
 }
 
+TEST(SimulatedFile, ATruncationSurvivesWholeOrNotAtAll) {
+  SimulatedFile file = synced(sectors("abcdef"));
+  file.truncate(kSector);
+  const std::set<std::string> either = {sectors("abcdef"), sectors("a")};
+  for (const Survival survival : {Survival::kInOrder, Survival::kEachSector, Survival::kEachTime}) {
+    EXPECT_EQ(all_left(file, survival), either);
+  }
+  // What is written behind it is torn as ever, on top of either.
+  file.write(kSector, sectors("xy"));
+  const std::string zeros(kSector, '\0');
+  for (const std::string& text : all_left(file, Survival::kEachTime)) {
+    if (text.size() == 6 * kSector) {
+      EXPECT_EQ(text, sectors("abcdef"));
+      continue;
+    }
+    for (std::size_t at = kSector; at < text.size(); at += kSector) {
+      const std::string sector = text.substr(at, kSector);
+      EXPECT_TRUE(sector == zeros || sector == sectors(at == kSector ? "x" : "y"));
+    }
+  }
+}
+
 TEST(SimulatedFile, AFailedSyncIsLostSilently) {
   std::set<std::string> all;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {

@@ -27,11 +27,12 @@ std::optional<Fault> IoSchedule::begin(Io io) {
   ++counts_[static_cast<std::size_t>(io)];
   if (is_off) return Fault::kIoError;
   if (!armed_.has_value()) return std::nullopt;
-  const bool is_due =
-      armed_->times == Times::kOnce ? number == armed_->number : number >= armed_->number;
-  if (!is_due || !applies(armed_->fault, io)) return std::nullopt;
-  ++faults_[static_cast<std::size_t>(armed_->fault)];
-  return armed_->fault;
+  const Armed armed = *armed_;
+  if (number < armed.number || !applies(armed.fault, io)) return std::nullopt;
+  if (armed.times == Times::kOnce) heal();
+  if (!first_fault_.has_value()) first_fault_ = number;
+  ++faults_[static_cast<std::size_t>(armed.fault)];
+  return armed.fault;
 }
 
 }  // namespace rollcall::tests

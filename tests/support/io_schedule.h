@@ -49,10 +49,12 @@ class IoSchedule {
   void crash_at(std::uint64_t number) { power_off_at_ = number; }
   bool is_power_off() const { return power_off_at_.has_value() && next_ >= *power_off_at_; }
 
-  // `fault` happens to I/O `number` if it applies to it; for good, also to all later ones that it
-  // applies to. The last call counts.
+  // `fault` happens to the first I/O from `number` on that it applies to; for good, also to all
+  // later ones that it applies to. The last call counts.
   void fail_at(std::uint64_t number, Fault fault, Times times);
   void heal() { armed_.reset(); }
+  // The number of the first I/O that a fault happened to.
+  std::optional<std::uint64_t> first_fault() const { return first_fault_; }
 
   // Called before each I/O, which has not changed anything yet.
   void watch(std::function<void(std::uint64_t number, Io io)> watcher) { watcher_ = watcher; }
@@ -72,6 +74,7 @@ class IoSchedule {
   std::array<std::uint64_t, kFaults> faults_{};
   std::optional<std::uint64_t> power_off_at_;
   std::optional<Armed> armed_;
+  std::optional<std::uint64_t> first_fault_;
   std::function<void(std::uint64_t, Io)> watcher_;
 };
 

@@ -121,7 +121,27 @@ SimulatedFile::Versions SimulatedFile::versions(Survival survival,
   Versions versions{{}, 0};
   for (const Touched& sector : touched) versions.of_sectors.push_back(of_sector(sector));
   versions.of_length = of_sector({0, all - 1});
+  keep_truncations_whole(touched, versions);
   return versions;
+}
+
+// The length says which truncations have happened; the sectors that one of them cut off follow it.
+void SimulatedFile::keep_truncations_whole(const std::vector<Touched>& touched,
+                                           Versions& versions) const {
+  std::uint64_t length = durable_.size();
+  for (std::size_t i = 0; i < unsynced_.size(); ++i) {
+    const Operation& operation = unsynced_[i];
+    const std::uint64_t end = operation.offset + operation.data.size();
+    const std::uint64_t length_before = length;
+    length = operation.is_truncation ? operation.offset : std::max(length, end);
+    if (!operation.is_truncation) continue;
+    for (std::size_t k = 0; k < touched.size(); ++k) {
+      const std::uint64_t begin = touched[k].sector * kSector;
+      if (begin + kSector <= length || begin >= length_before) continue;
+      std::size_t& version = versions.of_sectors[k];
+      version = i < versions.of_length ? std::max(version, i + 1) : std::min(version, i);
+    }
+  }
 }
 
 std::string SimulatedFile::mixed(const std::vector<Touched>& touched,

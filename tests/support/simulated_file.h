@@ -29,7 +29,8 @@ inline constexpr std::size_t kSurvivals = 7;
 //
 // `current` is what everybody reads. `durable` is what is surely there after a power loss; of the
 // operations in between, each sector of 512 bytes keeps what a prefix of its own has left there,
-// and so does the length. A sync moves `durable` up to `current`.
+// and so does the length. A truncation is a change to the file system's own data and survives whole
+// or not at all: all that it cut off is gone, or nothing. A sync moves `durable` up to `current`.
 class SimulatedFile {
  public:
   static constexpr std::size_t kSectorBytes = 512;
@@ -80,6 +81,7 @@ class SimulatedFile {
 
   static void apply(const Operation& operation, std::string& content);
   std::vector<Touched> touched() const;  // by sector
+  void keep_truncations_whole(const std::vector<Touched>& touched, Versions& versions) const;
   Versions versions(Survival survival, const std::vector<Touched>& touched,
                     engine::SampleGenerator& random) const;
   std::string mixed(const std::vector<Touched>& touched, const Versions& versions) const;
