@@ -132,7 +132,7 @@ std::optional<OpenError> DataFile::connect(std::optional<Database>& to) {
   to->set_checkpoint_on_close(false);
   // The first look at a table takes the lock, for as long as the connection lives.
   result = to->run(
-      "PRAGMA locking_mode=EXCLUSIVE;PRAGMA synchronous=FULL;PRAGMA wal_autocheckpoint=0;"
+      "PRAGMA locking_mode=EXCLUSIVE;PRAGMA synchronous=FULL;"
       "PRAGMA trusted_schema=OFF;PRAGMA cell_size_check=ON;PRAGMA cache_size=-4096;"
       "SELECT count(*) FROM sqlite_schema");
   if (result != SQLITE_OK) return error_of(result, to.has_value() ? &*to : nullptr);
