@@ -29,7 +29,9 @@ int ListRewrite::adopt_stale_rows(Tables& tables, const StateRow& state) {
   result = tables.expect_journal(stale_journal_);
   if (entries.empty()) return result;
   const RowRange before{entries.first, std::min(entries.last, listed.first - 1)};
-  const RowRange behind{std::max(entries.first, listed.last + 1), entries.last};
+  // Between the list and a copy that was interrupted rows may have been deleted already.
+  RowRange behind;
+  if (result == SQLITE_OK) result = tables.entry_rows_behind(listed.last, behind);
   for (const RowRange& rows : {before, behind}) {
     if (result == SQLITE_OK) result = tables.expect_entries(rows);
     if (!rows.empty()) stale_entries_.push_back(rows);

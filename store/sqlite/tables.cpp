@@ -111,6 +111,9 @@ int Tables::prepare(Database& database) {
       {"SELECT (SELECT min(sequence) FROM journal), (SELECT max(sequence) FROM journal)",
        &journal_rows_},
       {"SELECT (SELECT min(id) FROM entries), (SELECT max(id) FROM entries)", &entry_rows_},
+      {"SELECT (SELECT min(id) FROM entries WHERE id > ?1), "
+       "(SELECT max(id) FROM entries WHERE id > ?1)",
+       &entry_rows_behind_},
       {"SELECT count(*) FROM journal WHERE sequence BETWEEN ? AND ?", &count_journal_},
       {"SELECT count(*) FROM entries WHERE id BETWEEN ? AND ?", &count_entries_},
       {"DELETE FROM entries WHERE id BETWEEN ? AND ?", &delete_entries_},
@@ -255,6 +258,11 @@ int Tables::read_entries(const EntryRows& rows, const Visit& visit) {
 
 int Tables::journal_rows(RowRange& rows) { return range_of(journal_rows_, rows); }
 int Tables::entry_rows(RowRange& rows) { return range_of(entry_rows_, rows); }
+
+int Tables::entry_rows_behind(std::int64_t id, RowRange& rows) {
+  entry_rows_behind_.bind(1, id);
+  return range_of(entry_rows_behind_, rows);
+}
 
 int Tables::expect_journal(const RowRange& rows) { return expect(count_journal_, rows); }
 int Tables::expect_entries(const RowRange& rows) { return expect(count_entries_, rows); }
