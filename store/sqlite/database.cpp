@@ -8,6 +8,14 @@ int note_wal_pages(void* to, sqlite3* /*connection*/, const char* /*name*/, int 
   return SQLITE_OK;
 }
 
+int run_checkpoint(sqlite3* connection, int mode, bool& is_complete) {
+  int in_wal = 0;
+  int copied = 0;
+  const int result = sqlite3_wal_checkpoint_v2(connection, nullptr, mode, &in_wal, &copied);
+  is_complete = result == SQLITE_OK && in_wal == copied;
+  return result;
+}
+
 }  // namespace
 
 void Statement::bind(int parameter, std::int64_t value) {
@@ -102,12 +110,11 @@ void Database::set_checkpoint_on_close(bool is_on) {
 }
 
 int Database::checkpoint(bool& is_complete) {
-  int in_wal = 0;
-  int copied = 0;
-  const int result = sqlite3_wal_checkpoint_v2(connection_.get(), nullptr,
-                                               SQLITE_CHECKPOINT_PASSIVE, &in_wal, &copied);
-  is_complete = result == SQLITE_OK && in_wal == copied;
-  return result;
+  return run_checkpoint(connection_.get(), SQLITE_CHECKPOINT_PASSIVE, is_complete);
+}
+
+int Database::checkpoint_and_empty_wal(bool& is_complete) {
+  return run_checkpoint(connection_.get(), SQLITE_CHECKPOINT_TRUNCATE, is_complete);
 }
 
 }  // namespace rollcall::store::sqlite

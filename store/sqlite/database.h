@@ -66,6 +66,8 @@ class Database {
   void set_checkpoint_on_close(bool is_on);
   // Copies the WAL into the database. Whether all of it was.
   int checkpoint(bool& is_complete);
+  // And leaves nothing in the WAL, not even what a crash has left there in part.
+  int checkpoint_and_empty_wal(bool& is_complete);
   // In the WAL after the last commit of this connection.
   std::uint64_t wal_pages() const { return *wal_pages_; }
   // What SQLite says about the last error, and the system's number of it, if it has one.
