@@ -307,7 +307,15 @@ void Shard::forget(EntryNumber number) {
 bool Shard::restore(const Change& change, std::uint64_t hash, const HostCounts::Host& host) {
   const bool is_active = change.active && change.deadline > now_;
   const bool is_over = !is_active && change.deadline + limits::kHistory <= now_;
+  const Instant lease_end = std::min(change.deadline, now_ + admission_.ttl);
   EntryNumber number = find(change.nick, hash);
+  if (number != kNoEntry && is_active && is_renewal(pool_[number], change, lease_end)) {
+    ClientEntry& entry = pool_[number];
+    if (entry.port != change.port) listing_.changed(entry);
+    restore_fields(entry, change);
+    entry.deadline = lease_end;
+    return lease_end < change.deadline;
+  }
   if (number != kNoEntry) take_off(number);
   if (is_over) {
     number == kNoEntry ? void(++counters_.forgotten) : forget(number);
@@ -319,11 +327,7 @@ bool Shard::restore(const Change& change, std::uint64_t hash, const HostCounts::
 
   ClientEntry& entry = pool_[number];
   entry.host = change.host;
-  entry.port = change.port;
-  entry.registered_at = seconds_of(change.registered_at);
-  entry.activity_bits = change.activity_bits & kActivityMask;
-  entry.activity_day = change.activity_day;
-  pool_.set_cookie(entry, change.has_cookie ? &change.cookie : nullptr);
+  restore_fields(entry, change);
   if (!is_active) {
     entry.state = EntryState::kInactive;
     entry.deadline = std::min(change.deadline, now_);
@@ -331,12 +335,29 @@ bool Shard::restore(const Change& change, std::uint64_t hash, const HostCounts::
     return false;
   }
   entry.state = EntryState::kActive;
-  entry.deadline = std::min(change.deadline, now_ + admission_.ttl);
+  entry.deadline = lease_end;
   admission_.readmit(host);
   wheel_.insert(number);
   listing_.add_unshuffled(number);
   listed_.store(listing_.size(), std::memory_order_relaxed);
-  return entry.deadline < change.deadline;
+  return lease_end < change.deadline;
+}
+
+// Whether the entry may stay where it is, in the listing, in the wheel and among those of its host.
+// Most records of a journal are such.
+bool Shard::is_renewal(const ClientEntry& entry, const Change& change, Instant lease_end) {
+  return entry.state == EntryState::kActive && entry.host == change.host &&
+         entry.deadline <= lease_end;
+}
+
+void Shard::restore_fields(ClientEntry& entry, const Change& change) {
+  entry.port = change.port;
+  entry.registered_at = seconds_of(change.registered_at);
+  entry.activity_bits = change.activity_bits & kActivityMask;
+  entry.activity_day = change.activity_day;
+  if (change.has_cookie || entry.has_cookie()) {
+    pool_.set_cookie(entry, change.has_cookie ? &change.cookie : nullptr);
+  }
 }
 
 void Shard::take_off(EntryNumber number) {

@@ -167,6 +167,8 @@ class Shard {
   void retire(EntryNumber number, Instant since);
   // The entry, which is off the wheel already, is no longer with the active ones.
   void unlist(EntryNumber number);
+  static bool is_renewal(const ClientEntry& entry, const Change& change, Instant lease_end);
+  void restore_fields(ClientEntry& entry, const Change& change);
   // The entry is on no list any more.
   void take_off(EntryNumber number);
   void forget_surplus();
