@@ -196,11 +196,12 @@ Result SqliteStore::begin() {
 
 // A process that died may have left in the WAL what is in the system's memory alone, because a sync
 // had failed: what is written behind that would be lost with it. The database takes it over
-// instead.
+// instead. And it may have left a part of a transaction: SQLite would write over it in the same
+// WAL, and after another crash what is left of both would look as only damage does.
 Result SqliteStore::prepare_to_write() {
   if (is_ready_to_write_) return Result::kDone;
   bool is_complete = false;
-  const Result result = end_step(database_->checkpoint(is_complete));
+  const Result result = end_step(database_->checkpoint_and_empty_wal(is_complete));
   if (result != Result::kDone) return result;
   if (!is_complete) return end_step(SQLITE_BUSY);
   if (auto error = file_.sync_directory()) {
