@@ -200,10 +200,15 @@ TEST(SimulatedDisk, AFaultWaitsForAnIoThatItAppliesTo) {
 
 TEST(SimulatedDisk, AShortWriteLeavesAPart) {
   SimulatedDisk disk;
-  const auto file = write_file(disk, "a", "old old old");
-  disk.io().fail_at(disk.io().next(), Fault::kShortWrite, Times::kOnce);
-  EXPECT_EQ(disk.write(file, 0, "new new"), ENOSPC);
-  EXPECT_EQ(disk.content("a"), "new old old");
+  const std::string sector(SimulatedFile::kSectorBytes, 'a');
+  const std::string other(SimulatedFile::kSectorBytes, 'b');
+  const auto file = write_file(disk, "a", sector + sector + sector);
+  disk.io().fail_at(disk.io().next(), Fault::kShortWrite, Times::kForGood);
+  EXPECT_EQ(disk.write(file, 0, other + other + other), ENOSPC);
+  EXPECT_EQ(disk.content("a"), other + sector + sector);
+  EXPECT_EQ(disk.write(file, sector.size() - 1, "bbb"), ENOSPC);
+  EXPECT_EQ(disk.write(file, sector.size(), "bbb"), ENOSPC);
+  EXPECT_EQ(disk.content("a"), other + sector + sector);
 }
 
 TEST(SimulatedDisk, AFailedSyncIsNotMadeUpForByALaterOne) {

@@ -27,7 +27,7 @@ enum class Fault : std::uint8_t {
   kIoError,     // nothing is done; but of a sync it means the same as kFailedSync
   kDiskFull,    // nothing is written or created
   kFailedSync,  // what was not synced counts as clean from now on, and may be lost
-  kShortWrite,  // a part is written, then the disk is full
+  kShortWrite,  // the first half is written, in whole sectors, then the disk is full
 };
 inline constexpr std::size_t kFaults = 4;
 

@@ -9,6 +9,14 @@
 namespace rollcall::tests {
 namespace {
 
+// How much of `bytes` at `offset` is written before the disk is full. It has room for a sector or
+// not.
+std::size_t bytes_of_short_write(std::uint64_t offset, std::size_t bytes) {
+  const std::uint64_t end =
+      (offset + bytes / 2) / SimulatedFile::kSectorBytes * SimulatedFile::kSectorBytes;
+  return end > offset ? static_cast<std::size_t>(end - offset) : 0;
+}
+
 // An error on its way to whoever asked; 0 where there is none.
 int error_of(std::optional<Fault> fault) {
   if (!fault.has_value()) return 0;
@@ -175,7 +183,8 @@ int SimulatedDisk::write(const OpenFile& file, std::uint64_t offset, std::string
   const std::optional<Fault> fault = io_.begin(Io::kWrite);
   if (fault.has_value() && *fault != Fault::kShortWrite) return error_of(fault);
   ++changes_;
-  file->write(offset, fault.has_value() ? data.substr(0, data.size() / 2) : data);
+  file->write(offset,
+              fault.has_value() ? data.substr(0, bytes_of_short_write(offset, data.size())) : data);
   return error_of(fault);
 }
 
