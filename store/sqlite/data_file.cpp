@@ -145,7 +145,9 @@ std::optional<OpenError> DataFile::check_schema(Database& database, std::int64_t
   if (result == SQLITE_OK && version < 1) result = SQLITE_CORRUPT;
   if (result == SQLITE_OK) result = check_objects(database, schema_, version);
   if (result == SQLITE_OK) return std::nullopt;
-  if (result == SQLITE_CORRUPT) return damaged("its tables are not those that they should be");
+  if (result == SQLITE_CORRUPT && !database.has_read_error()) {
+    return damaged("its tables are not those that they should be");
+  }
   return error_of(result, &database);
 }
 
@@ -202,6 +204,7 @@ OpenError DataFile::error_of(int result, const Database* database) const {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_ERROR:  // its header asks for what SQLite does not know
+      if (database != nullptr && database->has_read_error()) return error_of_errno(EIO);
       return damaged("it is damaged");
     case SQLITE_FULL:
       return error_of_errno(ENOSPC);

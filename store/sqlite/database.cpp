@@ -1,5 +1,7 @@
 #include "store/sqlite/database.h"
 
+#include <cerrno>
+
 namespace rollcall::store::sqlite {
 namespace {
 
@@ -14,6 +16,13 @@ int run_checkpoint(sqlite3* connection, int mode, bool& is_complete) {
   const int result = sqlite3_wal_checkpoint_v2(connection, nullptr, mode, &in_wal, &copied);
   is_complete = result == SQLITE_OK && in_wal == copied;
   return result;
+}
+
+bool has_read_error(sqlite3_file* file) {
+  int error = 0;
+  if (file == nullptr || file->pMethods == nullptr) return false;
+  file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error == EIO || error == ENXIO;
 }
 
 }  // namespace
@@ -107,6 +116,15 @@ int Database::query(const char* sql, std::int64_t& to) {
 
 void Database::set_checkpoint_on_close(bool is_on) {
   sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_on ? 0 : 1, nullptr);
+}
+
+bool Database::has_read_error() const {
+  for (const int which : {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER}) {
+    sqlite3_file* file = nullptr;
+    sqlite3_file_control(connection_.get(), "main", which, &file);
+    if (sqlite::has_read_error(file)) return true;
+  }
+  return false;
 }
 
 int Database::checkpoint(bool& is_complete) {

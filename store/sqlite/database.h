@@ -73,6 +73,8 @@ class Database {
   // What SQLite says about the last error, and the system's number of it, if it has one.
   std::string message() const { return sqlite3_errmsg(connection_.get()); }
   int system_error() const { return sqlite3_system_errno(connection_.get()); }
+  // Whether the system could not read the database or its WAL, which SQLite takes for damage.
+  bool has_read_error() const;
 
  private:
   struct Close {

@@ -26,9 +26,13 @@ struct File {
   bool is_read_only;
   bool syncs_directory;
   bool is_deleted_on_close;
+  int last_error = 0;
 
   SimulatedDisk& disk() const { return vfs->disk(); }
-  int note(int error) const { return vfs->note(error); }
+  int note(int error) {
+    if (error != 0) last_error = error;
+    return vfs->note(error);
+  }
   SimulatedLocks& locks() const { return vfs->locks_of(file.get()); }
 };
 
@@ -44,7 +48,7 @@ int close(sqlite3_file* base) {
 }
 
 int read(sqlite3_file* base, void* to, int bytes, sqlite3_int64 offset) {
-  const File& file = of(base);
+  File& file = of(base);
   const auto wanted = static_cast<std::size_t>(bytes);
   std::string_view content;
   const int error =
@@ -57,7 +61,7 @@ int read(sqlite3_file* base, void* to, int bytes, sqlite3_int64 offset) {
 }
 
 int write(sqlite3_file* base, const void* from, int bytes, sqlite3_int64 offset) {
-  const File& file = of(base);
+  File& file = of(base);
   if (file.is_read_only) return SQLITE_IOERR_WRITE;
   const std::string_view data(static_cast<const char*>(from), static_cast<std::size_t>(bytes));
   const int error =
@@ -67,7 +71,7 @@ int write(sqlite3_file* base, const void* from, int bytes, sqlite3_int64 offset)
 }
 
 int truncate(sqlite3_file* base, sqlite3_int64 bytes) {
-  const File& file = of(base);
+  File& file = of(base);
   if (file.is_read_only) return SQLITE_IOERR_TRUNCATE;
   const int error = file.note(file.disk().truncate(file.file, static_cast<std::uint64_t>(bytes)));
   return error == 0 ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
@@ -82,7 +86,7 @@ int sync(sqlite3_file* base, int) {
 }
 
 int size(sqlite3_file* base, sqlite3_int64* bytes) {
-  const File& file = of(base);
+  File& file = of(base);
   std::uint64_t size = 0;
   const int error = file.note(file.disk().size(file.file, size));
   *bytes = static_cast<sqlite3_int64>(size);
@@ -114,6 +118,9 @@ int file_control(sqlite3_file* base, int operation, void* argument) {
       return SQLITE_OK;
     case SQLITE_FCNTL_HAS_MOVED:
       *static_cast<int*>(argument) = file.disk().is_at(file.file, file.path) ? 0 : 1;
+      return SQLITE_OK;
+    case SQLITE_FCNTL_LAST_ERRNO:
+      *static_cast<int*>(argument) = file.last_error;
       return SQLITE_OK;
     case SQLITE_FCNTL_SIZE_HINT:
       return SQLITE_OK;
