@@ -213,6 +213,8 @@ OpenError DataFile::error_of(int result, const Database* database) const {
     case SQLITE_AUTH:
       return error_of_errno(EACCES);
     case SQLITE_CANTOPEN:
+      // What SQLite cannot make it tries to read, and finds that it is not there.
+      if (system_error == ENOENT && files_.status(path_).exists) return wal_is_refused();
       return error_of_errno(system_error != 0 ? system_error : EACCES);
     default:
       return error_of_errno(system_error != 0 ? system_error : EIO);
@@ -238,6 +240,11 @@ OpenError DataFile::error_of_errno(int error) const {
     default:
       return {Kind::kIo, path_ + " cannot be read and written: " + reason + "; look at the disk"};
   }
+}
+
+OpenError DataFile::wal_is_refused() const {
+  return {Kind::kIo, path_ + " cannot be written: " + wal_path() +
+                         " cannot be made; make room, or look at the disk"};
 }
 
 OpenError DataFile::damaged(const std::string& what) const {

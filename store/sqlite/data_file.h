@@ -66,6 +66,7 @@ class DataFile {
   std::string wal_path() const { return path_ + "-wal"; }
 
   OpenError error_of_errno(int error) const;
+  OpenError wal_is_refused() const;
   OpenError newer(std::int64_t version) const;
   std::optional<OpenError> inspect_header();
   std::optional<OpenError> connect(std::optional<Database>& to);
