@@ -114,11 +114,14 @@ std::optional<OpenError> DataFile::inspect_header() {
   }
   // While a WAL has pages that are not in the database yet, it may be shorter.
   const Files::Status wal = files_.status(wal_path());
-  const bool is_alone = wal.error == 0 && (!wal.exists || wal.bytes == 0);
+  if (wal.error != 0) return error_of_errno(wal.error);
+  const Files::Status own = files_.status(path_);
+  if (own.error != 0) return error_of_errno(own.error);
+  const bool is_alone = !wal.exists || wal.bytes == 0;
   const bool knows_pages =
       big_endian(header, kChangeCounterAt) == big_endian(header, kVersionValidForAt);
   if (is_alone && knows_pages &&
-      files_.status(path_).bytes < std::uint64_t{big_endian(header, kPagesAt)} * kPageBytes) {
+      own.bytes < std::uint64_t{big_endian(header, kPagesAt)} * kPageBytes) {
     return damaged("its end is missing");
   }
   return std::nullopt;
