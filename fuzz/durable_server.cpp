@@ -430,13 +430,12 @@ bool DurableServer::may_be_forgotten(const Version& version) const {
 std::size_t DurableServer::version_in(const Kept& kept, const std::string& nick) const {
   const History& history = history_.at(nick);
   const auto found = kept.records.find(nick);
-  if (found == kept.records.end()) {
-    if (history.versions.empty() || !may_be_forgotten(history.versions.back())) return 0;
-    return history.versions.size();
+  const bool is_there = found != kept.records.end();
+  for (std::size_t number = history.versions.size(); number > 0; --number) {
+    const Version& version = history.versions[number - 1];
+    if (is_there ? is_version(found->second, version) : may_be_forgotten(version)) return number;
   }
-  for (std::size_t version = history.versions.size(); version > 0; --version) {
-    if (is_version(found->second, history.versions[version - 1])) return version;
-  }
+  if (!is_there) return 0;
   broken("never told: " + nick);
 }
 
