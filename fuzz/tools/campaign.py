@@ -228,7 +228,14 @@ def main():
                         help="what of engine/ the corpora reach")
     parser.add_argument("--planted", action="store_true",
                         help="try to find the bugs of fuzz/planted; targets are patches' names")
+    parser.add_argument("--mutants", action="store_true",
+                        help="change engine/ line by line; targets are parts of files' names")
+    parser.add_argument("--sample", type=int, default=0, help="so many mutants, not all")
+    parser.add_argument("--seed", type=int, default=1, help="which sample (1)")
     arguments = parser.parse_args()
+    if arguments.mutants:
+        import mutants
+        return mutants.run(arguments.target, arguments.sample, arguments.seed, arguments.jobs)
     if arguments.planted:
         import planted
         return planted.run(arguments.target, arguments.seconds, arguments.jobs)

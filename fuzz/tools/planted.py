@@ -130,9 +130,8 @@ class Planted:
 
 # ---- The search ----
 
-def in_order(names, patch):
-    """Those first who are likely to notice."""
-    file = changed_files(patch)[0]
+def in_order(names, file):
+    """Those first who are likely to notice a mistake in this file."""
     likely = next((first for prefix, first in LIKELY if file.startswith(prefix)), [])
     return sorted(names, key=lambda name: likely.index(name) if name in likely else len(likely))
 
@@ -181,7 +180,7 @@ class Search:
 def search(names, patch, seconds, jobs):
     """(target, how, seconds) of the first that notices; the target is empty if none does."""
     shutil.rmtree(WORK, ignore_errors=True)
-    names = in_order(names, patch)
+    names = in_order(names, changed_files(patch)[0])
     hunt = Search(jobs)
     hunt.attempt_all([(name, ["-runs=0"]) for name in names])
     if hunt.caught:

@@ -161,8 +161,8 @@ void RegistryTrial::choose_cookie(Request& request) {
   const std::size_t choice = choose_(8);
   if (choice < 4) return;
   request.cookie_header = CookieHeader::kShown;
-  if (choice == 4) request.cookie.bytes.fill(1);
-  if (choice == 5) request.cookie.bytes.fill(2);
+  if (choice == 4 || choice == 5) request.cookie.bytes.fill(1);
+  if (choice == 5) request.cookie.bytes.back() = 2;
   if (choice == 6) request.cookie = last_issued_;
   if (choice == 7 && request.method == Method::kRegister) {
     request.cookie_header = CookieHeader::kNew;
