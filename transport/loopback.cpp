@@ -1,6 +1,7 @@
 #include "transport/loopback.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <utility>
@@ -63,6 +64,7 @@ struct Loopback::Connection {
   Instant arrives = kNever;
   engine::SessionId session{};
   engine::OutputBuffer output;
+  std::uint64_t answered = 0;
   // Bytes at the front of `to_server` that were read and that the engine has not consumed.
   std::size_t unconsumed = 0;
   // Bytes came since the engine was last told of quiet.
@@ -142,6 +144,8 @@ std::size_t LoopbackClient::unread_by_server() const {
   const Loopback::Connection& connection = loopback_->at(number_);
   return connection.to_server.waiting() - connection.unconsumed;
 }
+
+std::uint64_t LoopbackClient::answered() const { return loopback_->at(number_).answered; }
 
 void LoopbackClient::delay(Direction direction, Duration duration) {
   loopback_->at(number_).pipe(direction).set_delay(duration);
@@ -244,16 +248,27 @@ void Loopback::advance(Duration duration) {
   const Instant until = now_ + duration;
   settle();
   for (Instant next = next_event(); next <= until; next = next_event()) {
-    now_ = next;
-    consecutive_timers_ = 0;
+    skip_to(next);
     settle();
   }
   now_ = until;
 }
 
+void Loopback::skip_to(Instant when) {
+  ROLLCALL_ASSERT(now_ <= when);
+  ROLLCALL_ASSERT(when <= next_event());
+  if (when > now_) consecutive_timers_ = 0;
+  now_ = when;
+}
+
 Instant Loopback::next_event() const {
   const Instant turn = turns_.empty() ? kNever : turns_.begin()->when;
   return std::max(now_, std::min(turn, engine_.next_deadline()));
+}
+
+std::uint64_t Loopback::answered() const {
+  const auto& by_outcome = engine_.counters().answers;
+  return std::accumulate(by_outcome.begin(), by_outcome.end(), std::uint64_t{0});
 }
 
 void Loopback::resolve(engine::Ticket up_to, engine::Verdict verdict) {
@@ -435,7 +450,9 @@ void Loopback::tell_engine(Connection& connection, Call call) {
   engine::OutputBuffer& output = connection.output;
   const std::size_t before = output.size();
   const std::size_t ready_before = output.ready().size();
+  const std::uint64_t answered_before = answered();
   call();
+  connection.answered += answered() - answered_before;
   output_bytes_ += output.size() - before;
   if (ready_before == 0 && !output.ready().empty()) {
     connection.stall_at = now_ + options_.output_stall;
@@ -451,7 +468,8 @@ void Loopback::tell_engine(Connection& connection, Call call) {
 
 void Loopback::serve(Connection& connection) {
   if (connection.to_server.next_reset() <= now_) {
-    connection.to_client.abandon();
+    // A reset that is under way to the client as well still gets there.
+    if (connection.to_client.end() != StreamEnd::kReset) connection.to_client.abandon();
     leave(connection);
     return;
   }

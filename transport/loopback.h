@@ -70,6 +70,9 @@ class LoopbackClient {
 
   // Bytes that this client sent and the server has not read yet.
   std::size_t unread_by_server() const;
+  // Requests of this client that the engine has decided, whether or not the answers are on their
+  // way.
+  std::uint64_t answered() const;
 
   // ---- The network ----
 
@@ -130,6 +133,8 @@ class Loopback {
   void advance(engine::Duration duration);
   // When there is next something to do; kNever if nothing is foreseen.
   engine::Instant next_event() const;
+  // Lets time pass while nothing happens. REQUIRES: `when` is neither past nor after next_event().
+  void skip_to(engine::Instant when);
 
   engine::Time time() const;
   // What became of changes, as the store says: see engine::Engine::resolve. Answers are released at
@@ -139,6 +144,8 @@ class Loopback {
   // The wall clock is set forward or back. Monotonic time stays.
   void jump_wall(std::chrono::seconds by) { wall_jump_ += by; }
 
+  // Requests that the engine has decided, of all clients there ever were.
+  std::uint64_t answered() const;
   // Connections that the server holds.
   std::size_t connections() const { return connections_; }
   // Output that the network has not taken yet, of all connections.

@@ -238,6 +238,48 @@ TEST(Loopback, AServerLearnsOfAResetOfTheClientsSideWhenItAnswers) {
   EXPECT_EQ(client.delivered(), "");
 }
 
+TEST(Loopback, AResetThatIsUnderWayToTheClientArrivesThoughTheServerIsResetToo) {
+  Server server;
+  LoopbackClient client = server.loopback.connect(kAlice);
+  server.loopback.settle();
+  client.hold(Direction::kToClient);
+  client.reset(Direction::kToClient);
+  server.exchange(client, "PQuery P2Pv1\n\nalice\n");
+  EXPECT_EQ(server.loopback.connections(), 0u);
+  EXPECT_EQ(client.state(), ClientState::kOpen);
+  client.let_through(Direction::kToClient);
+  server.loopback.settle();
+  EXPECT_EQ(client.state(), ClientState::kReset);
+}
+
+TEST(Loopback, CountsTheRequestsOfAClientThatWereDecided) {
+  Server server;
+  LoopbackClient client = server.loopback.connect(kAlice);
+  LoopbackClient other = server.loopback.connect(kBob);
+  server.exchange(client, register_request(1) + register_request(2) + "PQuery P2Pv1\n\npe");
+  EXPECT_EQ(client.answered(), 2u);
+  EXPECT_EQ(other.answered(), 0u);
+  server.exchange(client, "er1\n");
+  server.exchange(other, "Other\n");
+  EXPECT_EQ(client.answered(), 3u);
+  EXPECT_EQ(other.answered(), 1u);
+  EXPECT_EQ(server.loopback.answered(), 4u);
+}
+
+TEST(Loopback, SkipsToWhereSomethingHappens) {
+  Server server;
+  LoopbackClient client = server.loopback.connect(kAlice);
+  server.loopback.settle();
+  client.send("PQuery P2Pv1\n\nalice");
+  server.loopback.settle();
+  const engine::Instant quiet = server.loopback.time().now + limits::kDefaultQuiet;
+  EXPECT_EQ(server.loopback.next_event(), quiet);
+  server.loopback.skip_to(quiet);
+  EXPECT_EQ(client.delivered(), "");
+  server.loopback.settle();
+  EXPECT_EQ(client.delivered(), "Response 400 P2Pv1\n\nBad message: not registered");
+}
+
 TEST(Loopback, AClientThatIsDestroyedClosesItsConnection) {
   Server server;
   {
