@@ -1,0 +1,89 @@
+#include "tests/sim/request.h"
+
+#include "tests/sim/population.h"
+
+namespace rollcall::sim {
+
+using engine::AnswerFraming;
+using engine::CookieHeader;
+using engine::Method;
+using engine::Outcome;
+
+namespace {
+
+std::string_view name_of(Method method) {
+  switch (method) {
+    case Method::kRegister:
+      return "Register";
+    case Method::kLeave:
+      return "Leave";
+    case Method::kKeepAlive:
+      return "KeepAlive";
+    case Method::kPQuery:
+      return "PQuery";
+  }
+  __builtin_unreachable();
+}
+
+void append_hex(const engine::Cookie& cookie, std::string& to) {
+  for (const std::uint8_t byte : cookie.bytes) {
+    to += "0123456789abcdef"[byte >> 4];
+    to += "0123456789abcdef"[byte & 0xF];
+  }
+}
+
+void append_cookie(const SentRequest& request, std::string& to) {
+  switch (request.cookie_header) {
+    case CookieHeader::kAbsent:
+      return;
+    case CookieHeader::kNew:
+      to += "Cookie: new\n";
+      return;
+    case CookieHeader::kShown:
+      to += "Cookie: ";
+      append_hex(request.cookie, to);
+      to += '\n';
+      return;
+  }
+}
+
+}  // namespace
+
+void write(const SentRequest& request, std::string& to) {
+  std::string body = nick_text(request.nick);
+  if (request.method == Method::kRegister) {
+    body += '\n';
+    body += std::to_string(request.port);
+  }
+  to += name_of(request.method);
+  to += " P2Pv1\n";
+  if (request.framing == AnswerFraming::kLength) {
+    to += "ContentLength: ";
+    to += std::to_string(body.size());
+    to += '\n';
+  }
+  append_cookie(request, to);
+  if (request.limit != 0) {
+    to += "Limit: ";
+    to += std::to_string(request.limit);
+    to += '\n';
+  }
+  to += '\n';
+  to += body;
+  if (request.framing == AnswerFraming::kLineFeed) to += '\n';
+}
+
+std::string described(const SentRequest& request) {
+  if (request.refusal != Outcome::kSuccess) return "a mistake";
+  std::string text(name_of(request.method));
+  text += ' ';
+  text += nick_text(request.nick);
+  if (request.method == Method::kRegister) text += ' ' + std::to_string(request.port);
+  if (request.limit != 0) text += " limit " + std::to_string(request.limit);
+  if (request.cookie_header == CookieHeader::kNew) text += " new cookie";
+  if (request.cookie_header == CookieHeader::kShown) text += " with a cookie";
+  if (request.framing == AnswerFraming::kBare) text += " bare";
+  return text;
+}
+
+}  // namespace rollcall::sim
