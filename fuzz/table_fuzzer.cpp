@@ -61,7 +61,7 @@ class Comparison {
   void step(std::span<const std::uint8_t> record) {
     const std::uint32_t first = (std::uint32_t{record[1]} << 8 | record[2]) % kKeys;
     const std::uint32_t keys = 1 + std::uint32_t{record[3]};
-    const std::uint32_t stride = 1 + record[0] / 8 % 4 * 2;
+    const std::uint32_t stride = 1u + record[0] / 8u % 4u * 2u;
     for (std::uint32_t i = 0; i < keys; ++i) {
       const std::uint32_t key = (first + i * stride) % kKeys;
       switch (record[0] % 4) {
