@@ -66,6 +66,10 @@ class ChangeLog : public ChangeSink {
   // The ticket of everything this thread has appended so far: the engine holds the answers back
   // until it is told what became of it (`Engine::resolve`). Empty where answers need not wait.
   virtual std::optional<Ticket> ticket() = 0;
+
+  // Whoever drives the engine has nothing more to give it at once, and answers wait: what has been
+  // appended is to be made durable. Until then it may gather, so that one sync serves more of it.
+  virtual void commit_soon() {}
 };
 
 }  // namespace rollcall::engine

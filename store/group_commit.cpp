@@ -13,6 +13,18 @@ using engine::Instant;
 using engine::Ticket;
 using engine::Verdict;
 
+namespace {
+
+// Brings it up to `ticket`. Whether it was below.
+bool raise(std::atomic<Ticket>& to, Ticket ticket) {
+  for (Ticket is = to.load(std::memory_order_relaxed); is < ticket;) {
+    if (to.compare_exchange_weak(is, ticket)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 GroupCommit::GroupCommit(const Options& options, Store& store, EntrySource& entries,
                          const LeaseClock& clock)
     : options_(options),
@@ -31,6 +43,7 @@ void GroupCommit::append(const engine::Change& change) {
   pack(record, lane.packed);
   ++lane.changes;
   if (lane.packed.size() > lane_bytes_max_) is_full_.store(true, std::memory_order_relaxed);
+  if (lane.packed.size() >= kWorthASync) is_worth_a_sync_.store(true, std::memory_order_relaxed);
 }
 
 bool GroupCommit::accepts() {
@@ -39,13 +52,15 @@ bool GroupCommit::accepts() {
 
 std::optional<Ticket> GroupCommit::ticket() {
   const Ticket ticket = epoch_.load();
-  for (Ticket asked = asked_.load(std::memory_order_relaxed); asked < ticket;) {
-    if (!asked_.compare_exchange_weak(asked, ticket)) continue;
-    if (wake_) wake_();
-    break;
-  }
-  if (options_.durability == Durability::kAsync) return std::nullopt;
-  return ticket;
+  raise(asked_, ticket);
+  // Where no answer waits, nobody else asks for the commit.
+  const bool is_async = options_.durability == Durability::kAsync;
+  if (is_async || is_worth_a_sync_.load(std::memory_order_relaxed)) commit_soon();
+  return is_async ? std::nullopt : std::optional(ticket);
+}
+
+void GroupCommit::commit_soon() {
+  if (raise(woken_, asked_.load()) && wake_) wake_();
 }
 
 void GroupCommit::gather() {
@@ -53,6 +68,7 @@ void GroupCommit::gather() {
   for (std::size_t shard = 0; shard < lanes_.size(); ++shard) gather_lane(shard);
   // A lane that is over its bound again says so with its next change.
   is_full_.store(false, std::memory_order_relaxed);
+  is_worth_a_sync_.store(false, std::memory_order_relaxed);
 }
 
 void GroupCommit::begin_gather() { gathered_ = epoch_.fetch_add(1); }

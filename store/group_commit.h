@@ -73,6 +73,10 @@ struct CommitCounters {
 // `counters` may be called on any thread, the rest on one, the store's.
 class GroupCommit final : public engine::ChangeLog {
  public:
+  // To write so much takes longer than to sync it: more of it at once saves little, and everybody
+  // would wait for each other.
+  static constexpr std::size_t kWorthASync = std::size_t{32} << 10;
+
   struct Options {
     std::size_t shards = 1;  // of the registry
     Durability durability = Durability::kSync;
@@ -88,15 +92,17 @@ class GroupCommit final : public engine::ChangeLog {
   void append(const engine::Change& change) override;
   // False while the store has failed, and while too much is waiting for it.
   bool accepts() override;
-  // Calls `wake` unless that was done for this epoch before.
   std::optional<engine::Ticket> ticket() override;
+  // Calls `wake` unless that was done for the last ticket before. `ticket` does it by itself where
+  // a lane has kWorthASync bytes.
+  void commit_soon() override;
 
   CommitCounters counters() const;
 
   // ---- The store's thread ----
 
-  // From here on `ticket` lets it know through `wake`, on any thread, that there is something to
-  // gather. REQUIRES: no engine is in use yet, or none is any more.
+  // From here on `commit_soon` lets it know through `wake`, on any thread, that there is something
+  // to gather. REQUIRES: no engine is in use yet, or none is any more.
   void wake_with(std::function<void()> wake) { wake_ = std::move(wake); }
 
   // Takes over what was appended.
@@ -142,8 +148,10 @@ class GroupCommit final : public engine::ChangeLog {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::atomic<engine::Ticket> epoch_{1};
   std::atomic<engine::Ticket> asked_{0};  // the highest ticket that was asked for
+  std::atomic<engine::Ticket> woken_{0};  // the highest one that `wake_` was called for
   std::atomic<bool> is_working_{true};
   std::atomic<bool> is_full_{false};
+  std::atomic<bool> is_worth_a_sync_{false};
 
   // The store's thread.
   engine::Ticket gathered_ = 0;  // the last epoch that was counted up from

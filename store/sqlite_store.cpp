@@ -89,9 +89,9 @@ SqliteStore::~SqliteStore() {
 Loaded SqliteStore::load(const Visit& visit) {
   ROLLCALL_ASSERT(database_.has_value() && !is_loaded_);
   bool is_ended = false;
-  int result = database_->run("BEGIN");
+  int result = database_->begin();
   if (result == SQLITE_OK) result = read(visit, is_ended);
-  if (result == SQLITE_OK) result = database_->run(is_ended ? "ROLLBACK" : "COMMIT");
+  if (result == SQLITE_OK) result = is_ended ? database_->roll_back() : database_->commit();
   if (result != SQLITE_OK) {
     error_ = file_.error_of(result, &*database_);
     roll_back();
@@ -170,7 +170,7 @@ Result SqliteStore::maintain(EntrySource& entries, bool& more) {
 Result SqliteStore::sync() {
   if (is_distrusted_) return Result::kDistrusted;
   if (!database_->is_in_transaction()) return Result::kDone;
-  const Result committed = end_step(database_->run("COMMIT"));
+  const Result committed = end_step(database_->commit());
   if (committed != Result::kDone) return committed;
   committed_ = pending_;
   publish_sizes();
@@ -194,7 +194,7 @@ Result SqliteStore::begin() {
   if (database_->is_in_transaction()) return Result::kDone;
   const Result prepared = prepare_to_write();
   if (prepared != Result::kDone) return prepared;
-  return end_step(database_->run("BEGIN"));
+  return end_step(database_->begin());
 }
 
 // A process that died may have left in the WAL what is in the system's memory alone, because a sync
@@ -228,7 +228,7 @@ Result SqliteStore::end_step(int sqlite_result) {
 
 void SqliteStore::roll_back() {
   // What fails here is found by the next transaction, which cannot begin then.
-  if (database_.has_value() && database_->is_in_transaction()) database_->run("ROLLBACK");
+  if (database_.has_value() && database_->is_in_transaction()) database_->roll_back();
   pending_ = committed_;
   appended_bytes_ = 0;
 }

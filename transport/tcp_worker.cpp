@@ -51,6 +51,7 @@ TcpWorker::TcpWorker(engine::Registry& registry, const engine::EngineOptions& en
     : options_(options),
       admission_(admission),
       events_(events),
+      changes_(changes),
       engine_(registry, engine_options, random, changes),
       read_buffer_(limits::kReadBytesMax) {}
 
@@ -298,7 +299,16 @@ void TcpWorker::give_back(engine::OutputBuffer& buffer) {
   buffer.release();
 }
 
-// ---- What the store said ----
+// ---- The store ----
+
+// Once everybody was served who had sent something by now.
+void TcpWorker::commit_soon() {
+  if (std::exchange(is_commit_posted_, true)) return;
+  asio::post(context_, [this] {
+    is_commit_posted_ = false;
+    changes_->commit_soon();
+  });
+}
 
 void TcpWorker::resolve(engine::Ticket up_to, engine::Verdict verdict) {
   const std::lock_guard lock(verdicts_mutex_);
@@ -370,6 +380,7 @@ void TcpWorker::settle(const Pointer& connection) {
   publish_idleness();
   const bool is_lost = !send(c);
   keep_output(c);
+  if (c.output.held() > 0) commit_soon();
   if (is_lost) return close(c);
   count_buffers(c);
   if (counted_bytes_ > limits::kOutputTotalMax) return reset(c, TcpEvent::kOutputTooMuch);

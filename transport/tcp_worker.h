@@ -112,6 +112,7 @@ class TcpWorker {
 
   // Output.
   engine::OutputBuffer& output_of(TcpConnection& connection);
+  void commit_soon();
   void take_verdicts();
   void release_some();
   [[nodiscard]] bool release_next();
@@ -150,6 +151,7 @@ class TcpWorker {
   const TcpOptions& options_;
   TcpAdmission& admission_;
   TcpEventCounters& events_;
+  engine::ChangeLog* const changes_;
 
   std::atomic<std::size_t> load_{0};
   std::atomic<engine::Instant> longest_idle_since_{engine::kNever};
@@ -176,6 +178,7 @@ class TcpWorker {
   engine::DeadlineQueue quiet_;
   // How long a connection may go on as it does: its output stalls, or it is draining.
   engine::DeadlineQueue patience_;
+  bool is_commit_posted_ = false;
   std::vector<Resolved> resolved_;  // in order, not all told to the engine yet
   std::size_t resolved_told_ = 0;
   bool is_releasing_ = false;  // a turn that goes on with it is to come

@@ -104,6 +104,16 @@ int Database::prepare(const char* sql, Statement& to) {
   return result;
 }
 
+int Database::begin() {
+  const int result = begin_.is_prepared() ? SQLITE_OK : prepare("BEGIN", begin_);
+  return result == SQLITE_OK ? begin_.run() : result;
+}
+
+int Database::commit() {
+  const int result = commit_.is_prepared() ? SQLITE_OK : prepare("COMMIT", commit_);
+  return result == SQLITE_OK ? commit_.run() : result;
+}
+
 int Database::query(const char* sql, std::int64_t& to) {
   Statement statement;
   int result = prepare(sql, statement);

@@ -60,6 +60,10 @@ class Database {
   // The single integer that `sql` gives.
   int query(const char* sql, std::int64_t& to);
 
+  // Transactions begin and end often enough to be prepared.
+  int begin();
+  int commit();
+  int roll_back() { return run("ROLLBACK"); }
   bool is_in_transaction() const { return sqlite3_get_autocommit(connection_.get()) == 0; }
   bool is_read_only() const { return sqlite3_db_readonly(connection_.get(), "main") == 1; }
   // Whether the last connection to a database in WAL mode copies the WAL into it when it closes.
@@ -82,6 +86,8 @@ class Database {
   };
   std::unique_ptr<std::uint64_t> wal_pages_;  // stays where it is, for the connection
   std::unique_ptr<sqlite3, Close> connection_;
+  Statement begin_;
+  Statement commit_;
 };
 
 }  // namespace rollcall::store::sqlite

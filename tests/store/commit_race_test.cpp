@@ -158,6 +158,7 @@ class Worker {
       made.push_back({0, nick, version_});
     }
     const Ticket ticket = group_.ticket().value();
+    group_.commit_soon();
     const std::lock_guard lock(mutex_);
     for (Waiting& waiting : made) {
       waiting.ticket = ticket;

@@ -46,7 +46,9 @@ class ThreadUnderTest {
 
   Ticket change(const std::string& nick) {
     append(nick);
-    return under_test.group.ticket().value_or(0);
+    const Ticket ticket = under_test.group.ticket().value_or(0);
+    under_test.group.commit_soon();
+    return ticket;
   }
   // Without asking for a ticket.
   void append(const std::string& nick) {

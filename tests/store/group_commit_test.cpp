@@ -63,12 +63,15 @@ TEST_F(GroupCommitTest, ResolvesATicketWithoutWritingWhereItsChangesAreDurableAl
   EXPECT_EQ(second.verdict, Verdict::kDurable);
 }
 
-TEST_F(GroupCommitTest, WakesTheStoresThreadOnceForEachBatch) {
-  EXPECT_EQ(under_test_.wakes, 0);
+TEST_F(GroupCommitTest, WakesTheStoresThreadOnceForEachBatchWhenItIsDue) {
+  group_.commit_soon();
+  EXPECT_EQ(under_test_.wakes, 0) << "nobody waits";
   for (int batch = 1; batch <= 3; ++batch) {
     for (int i = 0; i < 3; ++i) {
       under_test_.change("alice");
       EXPECT_TRUE(group_.ticket().has_value());
+      EXPECT_EQ(under_test_.wakes, batch - (i == 0)) << "more may gather";
+      group_.commit_soon();
       EXPECT_EQ(under_test_.wakes, batch);
     }
     under_test_.commit();
