@@ -12,6 +12,8 @@
 #include "store/memory_store.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "tests/support/simulated_disk.h"
+#include "tests/support/sqlite_store_opener.h"
 
 namespace rollcall::tests {
 namespace {
@@ -81,6 +83,32 @@ class MemoryStoreUnderTest final : public StoreUnderTest {
   store::MemoryDevice device_;
 };
 
+// Whoever opens a store finds what a killed process left: the one before may still be there, and
+// holds its lock on a disk of its own.
+class SqliteStoreUnderTest final : public StoreUnderTest {
+ public:
+  SqliteStoreUnderTest() { disks_.push_back(std::make_unique<SimulatedDisk>()); }
+
+  std::unique_ptr<Store> open() override {
+    disks_.push_back(disks_.back()->kill());
+    auto store = sqlite_store_opener({})(*disks_.back(), objections_);
+    EXPECT_NE(store, nullptr) << objections_;
+    return store;
+  }
+  void crash() override {
+    disks_.push_back(disks_.back()->crash(Survival::kNothing, /*directory_operations=*/0, 0));
+  }
+
+ private:
+  std::vector<std::unique_ptr<SimulatedDisk>> disks_;
+  std::string objections_;
+};
+
+template <typename Kind>
+std::unique_ptr<StoreUnderTest> make() {
+  return std::make_unique<Kind>();
+}
+
 using Factory = std::unique_ptr<StoreUnderTest> (*)();
 
 class StoreConformance : public testing::TestWithParam<Factory> {
@@ -88,7 +116,7 @@ class StoreConformance : public testing::TestWithParam<Factory> {
   // What a store that is opened now finds.
   Records found() {
     Records records;
-    const auto store = opened();
+    const auto store = under_test_->open();
     std::vector<milliseconds> offsets;
     const store::Loaded loaded = store->load([&](milliseconds offset, std::string_view text) {
       offsets.push_back(offset);
@@ -215,9 +243,8 @@ TEST_P(StoreConformance, ReplacementTakesThePlaceOfEverything) {
   EXPECT_EQ(wall_offset_, milliseconds(77));
 }
 
-INSTANTIATE_TEST_SUITE_P(Memory, StoreConformance, testing::Values(+[] {
-                           return std::unique_ptr<StoreUnderTest>(new MemoryStoreUnderTest);
-                         }));
+INSTANTIATE_TEST_SUITE_P(Memory, StoreConformance, testing::Values(make<MemoryStoreUnderTest>));
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, testing::Values(make<SqliteStoreUnderTest>));
 
 TEST(MemoryStore, CrashKeepsAPrefixOfTheBatches) {
   store::MemoryDevice device;
