@@ -141,6 +141,9 @@ void check_written(const engine::HostAddress& address, std::uint16_t port) {
   const std::string expected = brackets.substr(0, brackets.size() / 2) + std::string(written) +
                                brackets.substr(brackets.size() / 2) + ":" + std::to_string(port);
   if (both != expected) fuzz::broken("an endpoint is written as " + std::string(both));
+  if (engine::Endpoint{address, static_cast<std::uint16_t>(port ^ 1)} == endpoint) {
+    fuzz::broken("endpoints with different ports are the same");
+  }
   if (engine::parse_endpoint(both) != endpoint) fuzz::broken("an endpoint is not read as written");
 }
 

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/engine.h"
 #include "engine/registry/registry.h"
 #include "engine/wire/address_text.h"
 #include "fuzz/choices.h"
@@ -69,15 +70,15 @@ class Crowd {
   explicit Crowd(fuzz::Choices choices) {
     options_.ttl = std::array<Duration, 4>{60s, 1s, 600s, 24h}[choices.below(4)];
     options_.shards = std::size_t{1} << choices.below(3);
-    constexpr std::array<std::size_t, 3> kHostMax = {kPlenty, 100, 1};
-    options_.peers_per_host_max = kHostMax[choices.below(3)];
+    constexpr std::array<std::size_t, 4> kHostMax = {kPlenty, 100, 1, 0};
+    options_.peers_per_host_max = kHostMax[choices.below(4)];
     constexpr std::array<std::size_t, 3> kPeersMax = {kPlenty, 300, 33};
     options_.peers_max = kPeersMax[choices.below(3)];
     constexpr std::array<std::size_t, 4> kInactiveMax = {kPlenty, 0, 40, 600};
     options_.inactive_max = kInactiveMax[choices.below(4)];
     is_tight_ = choices.below(4) == 3;
     if (is_tight_) options_.bytes_max = (360 + 40 * choices.below(4)) * 1024 * options_.shards;
-    registry_ = std::make_unique<engine::Registry>(options_, random_);
+    start();
     peers_.resize(kPeers);
     for (std::size_t peer = 0; peer < kPeers; ++peer) {
       peers_[peer].nick = "peer-" + std::to_string(peer) + std::string(peer % 16, '.');
@@ -101,10 +102,15 @@ class Crowd {
           1s,  720h};
       now_ += steps[detail % steps.size()];
     } else if (kind < 13) {
-      sweep();
+      detail % 2 == 0 ? sweep() : tick();
     } else if (kind < 15) {
       list(detail == 0 ? kPlenty : run_length(size));
     } else {
+      // The next process may have less memory than this one took.
+      if (detail == 15) {
+        is_tight_ = true;
+        options_.bytes_max = 360 * 1024 * options_.shards;
+      }
       restart();
     }
     check();
@@ -121,6 +127,11 @@ class Crowd {
  private:
   static std::size_t run_length(std::size_t choice) {
     return std::min<std::size_t>(kRunMax, choice * choice * 2 + 1);
+  }
+  void start() {
+    engine_.reset();
+    registry_ = std::make_unique<engine::Registry>(options_, random_);
+    engine_ = std::make_unique<engine::Engine>(*registry_, engine::EngineOptions(), random_);
   }
   bool is_active(const Peer& peer) const { return peer.is_counted && now_ < peer.deadline; }
   std::size_t active() const {
@@ -221,6 +232,23 @@ class Crowd {
         if (++steps > kPeers / engine::limits::kSweepEntriesMax + 2) fuzz::broken("sweeps on");
       }
     }
+    note_swept();
+  }
+
+  // The same by an engine, which takes turns over the shards.
+  void tick() {
+    std::size_t ticks = 0;
+    do {
+      engine_->tick(time());
+      if (++ticks > options_.shards * (kPeers / engine::limits::kSweepEntriesMax + 2)) {
+        fuzz::broken("ticks on");
+      }
+    } while (engine_->next_deadline() <= now_);
+    if (engine_->next_deadline() > now_ + engine::limits::kWheelSlot) fuzz::broken("ticks late");
+    note_swept();
+  }
+
+  void note_swept() {
     for (Peer& peer : peers_) {
       if (peer.deadline + engine::limits::kWheelSlot <= now_) peer.is_counted = false;
     }
@@ -274,7 +302,7 @@ class Crowd {
       changes.push_back(told->change);
       changes.back().nick = told->nick;
     }
-    registry_ = std::make_unique<engine::Registry>(options_, random_);
+    start();
     engine::RestoreCounts counts;
     std::span<const engine::Change> rest = changes;
     do {
@@ -315,6 +343,7 @@ class Crowd {
   bool has_listed_ = false;
   bool is_restored_ = false;
   std::unique_ptr<engine::Registry> registry_;
+  std::unique_ptr<engine::Engine> engine_;
   std::vector<Peer> peers_;
   Tally tally_;
   Instant now_{1h};

@@ -158,7 +158,7 @@ void SessionCrowd::step(Choices choices) {
       KnownRequest query;
       query.method = Method::kPQuery;
       query.text = "PQuery P2Pv1\n\na\n";
-      const std::size_t queries = 4 << choices.below(4);
+      const std::size_t queries = std::size_t{4} << choices.below(4);
       for (std::size_t i = 0; i < queries; ++i) client.send(query, 0);
       break;
     }

@@ -81,6 +81,7 @@ class Comparison {
 
   void open() {
     session_ = engine_->open(engine::HostAddress::v4(10, 0, 0, 7), time());
+    last_active_ = now_;
     model_ = tests::SessionModel(kIdleTimeout, now_);
   }
 
@@ -108,6 +109,7 @@ class Comparison {
   void receive(std::string_view bytes) {
     const std::size_t consumed = engine_->receive(session_, tests::bytes_of(bytes), time(), out_);
     if (consumed != bytes.size()) fuzz::broken("bytes are left over");
+    if (model_.is_open()) last_active_ = now_;
     model_.receive(bytes, now_, owed_);
   }
 
@@ -136,6 +138,10 @@ class Comparison {
     if (engine_->is_open(session_) != model_.is_open()) fuzz::broken("open or not");
     if (engine_->awaits_quiet(session_) != model_.awaits_quiet())
       fuzz::broken("awaits quiet or not");
+    if (engine_->longest_idle().has_value() != model_.is_open()) fuzz::broken("idle or not");
+    if (model_.is_open() && engine_->longest_idle_since() != last_active_) {
+      fuzz::broken("idle for another time");
+    }
     if (model_.is_open() && engine_->next_deadline() > model_.deadline()) {
       fuzz::broken("a timer is forgotten");
     }
@@ -148,6 +154,7 @@ class Comparison {
   std::unique_ptr<engine::Registry> registry_;
   std::unique_ptr<engine::Engine> engine_;
   Instant now_{};
+  Instant last_active_{};
   engine::SessionId session_{};
   tests::SessionModel model_{kIdleTimeout, Instant()};
   engine::OutputBuffer out_;

@@ -90,7 +90,7 @@ def run(chosen, seconds, jobs, preset):
 
 def minimize(chosen, preset):
     """Makes fuzz/corpus the smallest that reaches as much as it, the golden exchanges and what
-    campaigns found. Regressions stay as they are."""
+    campaigns found. Inputs that have a name, regressions and edges, stay as they are."""
     targets.configure(preset)
     if not targets.build(preset):
         return False
@@ -107,7 +107,7 @@ def minimize(chosen, preset):
                             *(str(source) for source in sources if source.exists())],
                            check=True, capture_output=True)
             kept = sorted(Path(merged).iterdir(), key=lambda path: path.stat().st_size)
-            regressions = list(corpus.glob("regression-*"))
+            regressions = [*corpus.glob("regression-*"), *corpus.glob("edge-*")]
             kept = kept[:FILES_MAX - len(regressions)]
             for path in set(corpus.iterdir()) - set(regressions):
                 path.unlink()
@@ -205,7 +205,8 @@ def coverage():
                     *(str(path) for path in profiles.iterdir())], check=True)
     tools = [f"--instr-profile={profile}",
              *(f"--object={out / 'bin' / program}" for program in programs)]
-    ignore = "--ignore-filename-regex=/(transport|store|apps|fuzz|tests)/|^/usr/"
+    ignore = (f"--ignore-filename-regex=^{re.escape(str(ROOT))}/(build/coverage/../../)?"
+              "(transport|store|apps|fuzz|tests)/|^/usr/")
     report = out / "fuzz-report"
     subprocess.run(["llvm-cov-19", "show", *tools, ignore, "--format=html",
                     "--show-branches=count", f"--output-dir={report}"], check=True)

@@ -136,66 +136,72 @@ def in_order(names, file):
     return sorted(names, key=lambda name: likely.index(name) if name in likely else len(likely))
 
 
-class Search:
-    """Runs targets side by side until one of them notices."""
+class Hunt:
+    """Targets that run side by side until one of them notices."""
 
-    def __init__(self, jobs):
-        self.jobs = jobs
+    def __init__(self):
         self.running = set()
-        self.caught = None
+        self.caught = ""
         self.start = time.monotonic()
-
-    def seconds(self):
-        return time.monotonic() - self.start
+        self.seconds = 0.0
 
     def attempt(self, name, options):
-        """Whether this target notices. Its corpus is replayed first, whatever the options."""
-        if self.caught is not None:
-            return False
+        """Its corpus is replayed first, whatever the options."""
+        if self.caught:
+            return
         work = WORK / name
-        work.mkdir(parents=True, exist_ok=True)
+        (work / "corpus").mkdir(parents=True, exist_ok=True)
         command = [str(targets.program(name, PRESET, COPY)),
                    *targets.options(name, work, COPY), *options, str(work / "corpus"),
                    str(targets.corpus(name))]
-        (work / "corpus").mkdir(exist_ok=True)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.running.add(process)
-        if self.caught is not None:
+        if self.caught:
             process.kill()
         code = process.wait()
         self.running.discard(process)
-        if code == 0 or self.caught is not None:
-            return False
+        if self.caught:
+            return
+        self.seconds = time.monotonic() - self.start
+        if code == 0:
+            return
         self.caught = name
-        self.found_after = self.seconds()
         for other in list(self.running):
             other.kill()
-        return True
 
-    def attempt_all(self, tasks):
+
+class Search:
+    """The search for one mistake. Only the time in which targets run counts."""
+
+    def __init__(self, jobs):
+        self.jobs = jobs
+        self.seconds = 0.0
+
+    def replay(self, names):
+        return self.hunt([(name, ["-runs=0"]) for name in names])
+
+    def fuzz(self, names, seconds):
+        """By turns, until so many seconds are over."""
+        end = self.seconds + seconds
+        turn = 1
+        while (left := end - self.seconds) > 0:
+            slice_seconds = max(1, min(SLICE_SECONDS, round(left)))
+            options = [f"-max_total_time={slice_seconds}", f"-seed={turn}"]
+            for first in range(0, len(names), self.jobs):
+                if name := self.hunt([(name, options) for name in names[first:first + self.jobs]]):
+                    return name
+                if self.seconds >= end:
+                    break
+            turn += 1
+        return ""
+
+    def hunt(self, tasks):
+        """The target that notices; empty if none does."""
+        hunt = Hunt()
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            return list(pool.map(lambda task: self.attempt(*task), tasks))
-
-
-def search(names, patch, seconds, jobs):
-    """(target, how, seconds) of the first that notices; the target is empty if none does."""
-    shutil.rmtree(WORK, ignore_errors=True)
-    names = in_order(names, changed_files(patch)[0])
-    hunt = Search(jobs)
-    hunt.attempt_all([(name, ["-runs=0"]) for name in names])
-    if hunt.caught:
-        return hunt.caught, "corpus", hunt.found_after
-    start = hunt.seconds()
-    turn = 1
-    while hunt.seconds() < start + seconds and not hunt.caught:
-        left = start + seconds - hunt.seconds()
-        slice_seconds = max(1, min(SLICE_SECONDS, round(left)))
-        hunt.attempt_all([(name, [f"-max_total_time={slice_seconds}", f"-seed={turn}"])
-                          for name in names[:max(2, len(names) // 2)]])
-        turn += 1
-    if hunt.caught:
-        return hunt.caught, "fuzzing", hunt.found_after
-    return "", "", hunt.seconds()
+            list(pool.map(lambda task: hunt.attempt(*task), tasks))
+        self.seconds += hunt.seconds
+        return hunt.caught
 
 
 def build(names):
@@ -203,18 +209,27 @@ def build(names):
 
 
 def try_patch(names, patch, seconds, jobs):
+    """(target, how, seconds) of the first that notices; the target is empty if none does. Those who
+    are likely to notice are built first, because building takes longer than anything else."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    names = in_order(names, changed_files(patch)[0])
+    search = Search(jobs)
     with Planted(patch):
-        if not build(names):
-            return "", "does not compile", 0
-        return search(names, patch, seconds, jobs)
+        for some in (names[:2], names[2:]):
+            if not build(some):
+                return "", "does not compile", 0
+            if name := search.replay(some):
+                return name, "corpus", search.seconds
+        name = search.fuzz(names, seconds)
+        return name, "fuzzing" if name else "", search.seconds
 
 
-def all_notice(names, patch, jobs):
-    """Whether every target notices the canary: those that do not."""
+def blind(names, patch, jobs):
+    """Those that do not notice the canary."""
     with Planted(patch):
         if not build(names):
             return list(names)
-        return [name for name in names if not Search(jobs).attempt(name, ["-runs=0"])]
+        return [name for name in names if not Search(jobs).replay([name])]
 
 
 def run(chosen, seconds, jobs):
@@ -230,13 +245,11 @@ def run(chosen, seconds, jobs):
     say("building build/planted")
     if not build(names):
         return False
-    caught, _, _ = search(names, PLANTED / f"{CANARY}.patch", 0, jobs)
-    if caught:
+    if caught := Search(jobs).replay(names):
         say(f"{caught} finds something in the tree as it is")
         return False
-    blind = all_notice(names, by_name[CANARY], jobs)
-    if blind:
-        say(f"the canary is missed by {', '.join(blind)}")
+    if missing := blind(names, by_name[CANARY], jobs):
+        say(f"the canary is missed by {', '.join(missing)}")
         return False
 
     rows = []

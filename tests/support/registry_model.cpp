@@ -73,7 +73,7 @@ std::set<Outcome> RegistryModel::outcomes(const Request& request, const HostAddr
   }
   if (request.cookie_header == CookieHeader::kNew) return {Outcome::kHasCookie};
   const bool shows_it =
-      request.cookie_header == CookieHeader::kShown && request.cookie == *entry.cookie;
+      request.cookie_header == CookieHeader::kShown && request.cookie.bytes == entry.cookie->bytes;
   return {shows_it ? Outcome::kSuccess : Outcome::kWrongCookie};
 }
 
@@ -166,7 +166,7 @@ std::string RegistryModel::difference(Entry& entry, const Change& told) {
   if (told.port != entry.port) return "told another port";
   if (told.active == entry.inactive_since.has_value()) return "told another state";
   if (told.has_cookie != entry.cookie.has_value()) return "told a cookie or none";
-  if (told.has_cookie && told.cookie != *entry.cookie) return "told another cookie";
+  if (told.has_cookie && told.cookie.bytes != entry.cookie->bytes) return "told another cookie";
   if (told.deadline != entry.inactive_since.value_or(entry.deadline)) {
     return "told another deadline";
   }

@@ -23,9 +23,16 @@ using engine::Method;
 using engine::Operation;
 using engine::Request;
 
-// Nicks on both sides of what an entry holds itself, and the longest.
-const std::array<std::string, 6> kNicks = {
-    "a", "bob", std::string(14, 'n'), std::string(15, 'n'), std::string(255, 'n'), "Zoë ☎"};
+// Nicks on both sides of what an entry holds itself, and the longest; and two that the index cannot
+// tell apart by their hashes.
+const std::array<std::string, 8> kNicks = {"a",
+                                           "bob",
+                                           std::string(14, 'n'),
+                                           std::string(15, 'n'),
+                                           std::string(255, 'n'),
+                                           "Zoë ☎",
+                                           std::string(kCoincidingNicks[0]),
+                                           std::string(kCoincidingNicks[1])};
 
 const std::array<HostAddress, 4> kHosts = {
     HostAddress::v4(10, 0, 0, 1), HostAddress::v4(10, 0, 0, 2),
@@ -191,7 +198,8 @@ void RegistryTrial::pass_time() {
   now_ += step;
   wall_ += std::chrono::floor<std::chrono::seconds>(step);
   // The wall clock is set now and then.
-  if (choose_(8) == 0) wall_ += one_of(std::array<std::chrono::hours, 3>{-24h, -48h, 24h}, choose_);
+  if (choose_(8) == 0)
+    wall_ += one_of(std::array<std::chrono::hours, 4>{-24h, -48h, 24h, -744h}, choose_);
 }
 
 void RegistryTrial::sweep() {

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/registry/registry.h"
@@ -14,6 +16,10 @@
 #include "tests/support/seeded_random.h"
 
 namespace rollcall::tests {
+
+// Their hashes have the same upper half, which is what the index keeps, and belong to the same
+// shard of four, in a registry whose key is the first thing that is drawn from SeededRandom(1).
+inline constexpr std::array<std::string_view, 2> kCoincidingNicks = {"c61275", "c83244"};
 
 // A registry beside its model, put through whatever comes up: few nicks, hosts and cookies, so that
 // they meet, small limits, steps of time to the edges of leases, sweeps and days, and restarts,

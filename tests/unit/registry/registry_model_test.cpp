@@ -2,12 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
 
 #include "engine/random.h"
+#include "engine/registry/siphash.h"
 #include "tests/support/registry_trial.h"
+#include "tests/support/seeded_random.h"
 
 namespace rollcall::tests {
 namespace {
@@ -33,6 +38,17 @@ TEST(RegistryModel, DescribesTheRegistryWhateverComesUp) {
         Outcome::kHasCookie, Outcome::kRegistryFull, Outcome::kHostFull}) {
     EXPECT_GT(outcomes[outcome], 300u) << engine::message_of(outcome);
   }
+}
+
+TEST(RegistryModel, MeetsNicksWhoseHashesCoincide) {
+  SeededRandom random(1);
+  std::array<std::byte, sizeof(engine::HashKey)> bytes;
+  random.fill(bytes);
+  const auto key = std::bit_cast<engine::HashKey>(bytes);
+  const std::uint64_t difference =
+      engine::siphash13(key, kCoincidingNicks[0]) ^ engine::siphash13(key, kCoincidingNicks[1]);
+  EXPECT_EQ(difference >> 32, 0u);
+  EXPECT_EQ(difference % 4, 0u);
 }
 
 }  // namespace
