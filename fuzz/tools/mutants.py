@@ -193,7 +193,7 @@ class Tree:
                        check=True, stdout=subprocess.DEVNULL, env=self.environment())
 
     def build(self, programs):
-        return subprocess.run(["nice", "cmake", "--build", str(self.build_folder), "--target",
+        return subprocess.run(["cmake", "--build", str(self.build_folder), "--target",
                                *programs], capture_output=True,
                               env=self.environment()).returncode == 0
 
@@ -207,7 +207,7 @@ class Tree:
         """Whether nobody notices anything."""
         for program in programs:
             try:
-                done = subprocess.run(["nice", *self.command(program)], capture_output=True,
+                done = subprocess.run([*self.command(program)], capture_output=True,
                                       timeout=SECONDS_MAX, stdin=subprocess.DEVNULL)
             except subprocess.TimeoutExpired:
                 return False
