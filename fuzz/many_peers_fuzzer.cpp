@@ -103,6 +103,8 @@ class Crowd {
       now_ += steps[detail % steps.size()];
     } else if (kind < 13) {
       detail % 2 == 0 ? sweep() : tick();
+    } else if (kind == 14 && detail >= 8) {
+      query((first + size) % kPeers);
     } else if (kind < 15) {
       list(detail == 0 ? kPlenty : run_length(size));
     } else {
@@ -285,6 +287,38 @@ class Crowd {
       ++addresses;
     }
     if (addresses != listed) fuzz::broken("a list of another length than it says");
+  }
+
+  // A peer asks for the list many times at once, and takes the answers off late: they stop soon
+  // after the mark, and go on when there is room.
+  void query(std::size_t number) {
+    const Peer& peer = peers_[number];
+    const HostAddress host = host_of(number, peer.network);
+    std::string text;
+    for (std::size_t i = 0; i < engine::limits::kBatchRequestsMax; ++i) {
+      text.append("PQuery P2Pv1\n\n").append(peer.nick).append("\n");
+    }
+    const std::size_t output_max = engine::limits::kOutputHighMark +
+                                   (active() + 2) * engine::limits::kPeerTextBytesMax +
+                                   engine::limits::kBatchRequestsMax * 64;
+    const engine::SessionId session = engine_->open(host, time());
+    engine::OutputBuffer out;
+    for (std::string_view rest = text; !rest.empty();) {
+      const std::size_t consumed = engine_->receive(session, tests::bytes_of(rest), time(), out);
+      if (consumed == 0) fuzz::broken("takes nothing though there is room");
+      if (out.size() > output_max) fuzz::broken("answers on though too much is waiting");
+      rest.remove_prefix(consumed);
+      const bool is_over = out.size() > engine::limits::kOutputHighMark;
+      if (!rest.empty() && !is_over) fuzz::broken("stops though there is room");
+      if (is_over && !rest.empty() &&
+          engine_->receive(session, tests::bytes_of(rest), time(), out) != 0) {
+        fuzz::broken("takes more though too much is waiting");
+      }
+      out.clear();
+    }
+    engine_->close(session);
+    has_listed_ = true;
+    if (!is_active(peer)) peers_[number].is_counted = false;
   }
 
   // A new registry is restored from the entries of the old one, the last ones first.

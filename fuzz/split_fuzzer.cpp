@@ -186,8 +186,12 @@ class Server {
       if (cutting_.is_random) piece = 1 + cuts_.below(piece);
       std::string_view rest = text.substr(0, piece);
       while (!rest.empty()) {
+        const std::size_t waiting = out_.size();
         const std::size_t consumed =
             engine_->receive(session_, tests::bytes_of(rest), time(), out_);
+        if (waiting > engine::limits::kOutputHighMark && out_.size() != waiting) {
+          fuzz::broken("something is answered though too much is waiting");
+        }
         rest.remove_prefix(consumed);
         if (consumed == 0 && out_.size() <= engine::limits::kOutputHighMark) {
           fuzz::broken("nothing is taken though there is room");
