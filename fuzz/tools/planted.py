@@ -34,6 +34,8 @@ LIKELY = [
     ("engine/wire/fields", ["field", "text_request"]),
     ("engine/wire/text_request", ["text_request", "split"]),
     ("engine/session", ["session_model", "split", "sessions"]),
+    ("engine/host_address", ["many_peers", "registry_model"]),
+    ("engine/cookie", ["registry_model", "durability"]),
     ("engine/deadline_queue", ["deadlines", "session_model"]),
     ("engine/output_buffer", ["output", "durability"]),
     ("engine/held_answers", ["durability", "sessions"]),
