@@ -32,8 +32,8 @@ void mix_in(std::string_view text, std::uint64_t& hash) {
   }
 }
 
-void append_hex(const engine::Cookie& cookie, std::string& to) {
-  for (const std::uint8_t byte : cookie.bytes) {
+void append_hex(const CookieBytes& cookie, std::string& to) {
+  for (const std::uint8_t byte : cookie) {
     to += "0123456789abcdef"[byte >> 4];
     to += "0123456789abcdef"[byte & 0xF];
   }
@@ -118,7 +118,7 @@ void Client::send(std::size_t requests, bool keeps_end, SampleGenerator random, 
     sent_.push_back({draw_request(number_, random, context_.oracle, text), now, 0});
     sent_.back().end = sent_bytes_ + text.size();
     has_closed_ = sent_.back().request.closes;
-    context_.trace.note("  client ", number_, " asks ", described(sent_.back().request));
+    context_.trace.note("  client ", number_, " asks ", sent_.back().request);
   }
   // Before the blank line, so that no silence and no end of the stream makes another request of it.
   const std::size_t blank = text.find("\n\n", last_start);
@@ -156,7 +156,7 @@ void Client::half_close(bool says_more, SampleGenerator random, Instant now) {
     request.framing = AnswerFraming::kBare;
     text.clear();
     write(request, text);
-    context_.trace.note("  client ", number_, " asks at last ", described(request));
+    context_.trace.note("  client ", number_, " asks at last ", request);
     sent_.push_back({request, now, sent_bytes_ + text.size()});
     transmit(text, now);
   }
@@ -409,6 +409,7 @@ void Client::lose_server() {
 
 void Client::check_settled() const {
   if (!is_connected() || is_over_) return;
+  if (has_closed_ || is_half_closed_) broken("a connection that does not end");
   if (!sent_.empty()) broken("a request that nobody decided");
   if (!owed_.empty()) broken("a request without an answer");
   if (!received_.empty()) broken("half an answer: " + tests::escaped(received_));

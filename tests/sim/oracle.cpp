@@ -64,7 +64,7 @@ Peer peer_of(const Change& change) {
   peer.is_active = change.active;
   peer.host = change.host;
   peer.port = change.port;
-  if (change.has_cookie) peer.cookie = change.cookie;
+  if (change.has_cookie) peer.cookie = change.cookie.bytes;
   peer.deadline = change.deadline;
   peer.registered_at = change.registered_at;
   peer.activity_bits = change.activity_bits;
@@ -126,7 +126,7 @@ Outcome Oracle::judge(const SentRequest& request, const HostAddress& host,
   }
   if (request.cookie_header == CookieHeader::kNew) return Outcome::kHasCookie;
   const bool is_shown =
-      request.cookie_header == CookieHeader::kShown && request.cookie == *peer.cookie;
+      request.cookie_header == CookieHeader::kShown && request.cookie.bytes == *peer.cookie;
   if (is_shown) return Outcome::kSuccess;
   tally_.count(Met::kStolen);
   return Outcome::kWrongCookie;
@@ -177,11 +177,11 @@ void Oracle::change(const SentRequest& request, const HostAddress& host, const M
     peer.registered_at = moment.wall;
     if (!was_active) peer.cookie.reset();
     if (!peer.cookie.has_value() && request.cookie_header == CookieHeader::kShown) {
-      peer.cookie = request.cookie;
+      peer.cookie = request.cookie.bytes;
     }
     if (!peer.cookie.has_value() && request.cookie_header == CookieHeader::kNew) {
       require(told.change.has_cookie, request.nick, "no cookie was issued");
-      peer.cookie = expected.issued = told.change.cookie;
+      peer.cookie = expected.issued = told.change.cookie.bytes;
     }
   }
   // On which days a peer was active is for the registry's own model to judge.

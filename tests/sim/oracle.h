@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "engine/change.h"
-#include "engine/cookie.h"
 #include "engine/host_address.h"
+#include "engine/limits.h"
 #include "engine/outcome.h"
 #include "engine/time.h"
 #include "engine/wire/address_text.h"
@@ -23,13 +23,16 @@
 
 namespace rollcall::sim {
 
+// Compared by what they are, and not as the engine does it.
+using CookieBytes = std::array<std::uint8_t, engine::limits::kCookieBytes>;
+
 // What is known of a nick.
 struct Peer {
   bool is_known = false;
   bool is_active = false;
   engine::HostAddress host;
   std::uint16_t port = 0;
-  std::optional<engine::Cookie> cookie;
+  std::optional<CookieBytes> cookie;
   // Active: the end of the lease. In the simulation's own time, which no crash interrupts.
   engine::Instant deadline;
   engine::WallTime registered_at;
@@ -78,7 +81,7 @@ struct Expected {
   // Where two limits were reached, either is right.
   std::optional<engine::Outcome> or_else;
   engine::AnswerFraming framing = engine::AnswerFraming::kLineFeed;
-  std::optional<engine::Cookie> issued;
+  std::optional<CookieBytes> issued;
   std::optional<ExpectedList> list;
   // Where it is Success to a change: which.
   bool is_change = false;
@@ -114,7 +117,7 @@ class Oracle {
   // How many are active.
   std::size_t active(engine::Instant now) const;
 
-  const std::optional<engine::Cookie>& cookie_of(std::size_t nick) const {
+  const std::optional<CookieBytes>& cookie_of(std::size_t nick) const {
     return nicks_[nick].live.cookie;
   }
   const Peer& live(std::size_t nick) const { return nicks_[nick].live; }

@@ -73,17 +73,15 @@ void write(const SentRequest& request, std::string& to) {
   if (request.framing == AnswerFraming::kLineFeed) to += '\n';
 }
 
-std::string described(const SentRequest& request) {
-  if (request.refusal != Outcome::kSuccess) return "a mistake";
-  std::string text(name_of(request.method));
-  text += ' ';
-  text += nick_text(request.nick);
-  if (request.method == Method::kRegister) text += ' ' + std::to_string(request.port);
-  if (request.limit != 0) text += " limit " + std::to_string(request.limit);
-  if (request.cookie_header == CookieHeader::kNew) text += " new cookie";
-  if (request.cookie_header == CookieHeader::kShown) text += " with a cookie";
-  if (request.framing == AnswerFraming::kBare) text += " bare";
-  return text;
+std::ostream& operator<<(std::ostream& out, const SentRequest& request) {
+  if (request.refusal != Outcome::kSuccess) return out << "a mistake";
+  out << name_of(request.method) << ' ' << nick_text(request.nick);
+  if (request.method == Method::kRegister) out << ' ' << request.port;
+  if (request.limit != 0) out << " limit " << request.limit;
+  if (request.cookie_header == CookieHeader::kNew) out << " new cookie";
+  if (request.cookie_header == CookieHeader::kShown) out << " with a cookie";
+  if (request.framing == AnswerFraming::kBare) out << " bare";
+  return out;
 }
 
 }  // namespace rollcall::sim

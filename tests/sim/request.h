@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ostream>
 #include <string>
 
 #include "engine/cookie.h"
@@ -29,6 +30,6 @@ struct SentRequest {
 void write(const SentRequest& request, std::string& to);
 
 // `Register n07 1031`, for traces.
-std::string described(const SentRequest& request);
+std::ostream& operator<<(std::ostream& out, const SentRequest& request);
 
 }  // namespace rollcall::sim

@@ -46,7 +46,9 @@ void draw_cookie(SentRequest& request, SampleGenerator& random, const Oracle& or
   request.cookie_header = CookieHeader::kShown;
   switch (random.below(8)) {
     case 0:
-      request.cookie = own_cookie(request.nick ^ 1);
+      // Nearly right.
+      request.cookie.bytes = known.value_or(own_cookie(request.nick).bytes);
+      request.cookie.bytes.back() ^= 1;
       return;
     case 1:
     case 2:
@@ -57,7 +59,7 @@ void draw_cookie(SentRequest& request, SampleGenerator& random, const Oracle& or
       request.cookie = own_cookie(request.nick);
       return;
     default:
-      request.cookie = known.value_or(own_cookie(request.nick));
+      request.cookie.bytes = known.value_or(own_cookie(request.nick).bytes);
       return;
   }
 }

@@ -52,6 +52,9 @@ constexpr std::array<std::chrono::seconds, 16> kJumps = {1s,
                                                          std::chrono::days(2),
                                                          -std::chrono::days(2)};
 
+// More than there is ever to do for the store's thread at one instant.
+constexpr std::size_t kStoreStepsMax = 10'000;
+
 // A connection, a request and an answer may be under way for so long; then the store is tried
 // again.
 constexpr Duration kSettlingTime = 4 * kDelayMax + engine::limits::kStoreRetry;
@@ -271,9 +274,9 @@ void World::step_store(std::size_t steps) {
 }
 
 void World::run_store() {
-  while (is_up() && server_->has_store_work()) {
-    server_->step_store();
-    look_at_power();
+  for (std::size_t steps = 0; is_up() && server_->has_store_work(); ++steps) {
+    if (steps == kStoreStepsMax) throw Broken("the store's thread is going in circles");
+    step_store(1);
     if (is_up()) settle();
   }
 }
