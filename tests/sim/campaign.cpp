@@ -61,6 +61,7 @@ struct Progress {
 
 Schedule schedule_of_seed(const Campaign& campaign, std::uint64_t seed) {
   Schedule schedule = draw_schedule(seed, campaign.events);
+  schedule.uses_sqlite = campaign.uses_sqlite;
   schedule.disk_lies = campaign.disk_lies;
   return schedule;
 }
@@ -96,6 +97,7 @@ std::string commit() {
 Ran run(const Schedule& schedule, const Trace& trace) {
   Ran ran;
   Setting setting(schedule.setting);
+  setting.uses_sqlite = schedule.uses_sqlite;
   setting.disk_lies = schedule.disk_lies;
   World world(setting, ran.tally, trace);
   try {
@@ -137,6 +139,7 @@ std::string report_of(const Campaign& campaign, std::uint64_t seed) {
   report << "seed " << seed << " fails\n"
          << "  commit  " << commit() << "\n"
          << "  replay  ./dev simulate --seed " << seed << " --events " << campaign.events
+         << (campaign.uses_sqlite ? " --sqlite" : "")
          << (campaign.disk_lies ? " --lying-disk\n" : "\n");
   const auto fails = [](const Schedule& s) { return !failure_of(s, false).empty(); };
   if (!fails(schedule)) {

@@ -35,6 +35,8 @@ struct Campaign {
   std::uint64_t first_seed = 1;
   std::uint64_t seeds = 1;
   std::size_t events = kEventsPerRun;
+  // SQLite on a simulated disk, and not the store in memory.
+  bool uses_sqlite = false;
   // A canary: the disk says that it has synced, and has not.
   bool disk_lies = false;
 };

@@ -59,7 +59,9 @@ struct Event {
 struct Schedule {
   std::uint64_t setting = 0;  // see Setting
   std::vector<Event> events;
-  bool disk_lies = false;  // see PoweredStore
+  // See Disk.
+  bool uses_sqlite = false;
+  bool disk_lies = false;
 };
 
 // `events` of them, drawn from `seed`.

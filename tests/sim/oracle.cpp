@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -99,7 +100,11 @@ Expected Oracle::decide(const SentRequest& request, const HostAddress& host, con
     return expected;
   }
   const auto limit = limit_reached(request, host, moment);
-  require(is_new && limit.has_value(), request.nick, "a change was not made");
+  if (!is_new || !limit.has_value()) {
+    std::ostringstream what;
+    what << request << ": a change was not made";
+    throw Broken(what.str());
+  }
   std::tie(expected.outcome, expected.or_else) = *limit;
   tally_.count(expected.outcome == Outcome::kHostFull ? Met::kHostFull : Met::kRegistryFull);
   return expected;

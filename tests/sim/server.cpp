@@ -42,10 +42,12 @@ class PeerReader final : public engine::ChangeSink {
   const Duration ahead_;
 };
 
-store::Recovered recover(PoweredStore& store, engine::Registry& registry,
-                         const store::ClockReading& reading, std::optional<std::size_t> power) {
-  if (power.has_value()) store.lose_power_after(*power);
-  return store::recover(store, registry, [&reading] { return reading; }, {});
+store::Recovered recover(store::Store* store, engine::Registry& registry,
+                         const store::ClockReading& reading) {
+  if (store != nullptr) return store::recover(*store, registry, [&reading] { return reading; }, {});
+  store::Recovered failed{.clock = store::LeaseClock(reading, {})};
+  failed.outcome = store::RecoveryOutcome::kStoreFailed;
+  return failed;
 }
 
 Met failure_met(Result result, bool is_for_good) {
@@ -79,20 +81,19 @@ std::optional<Ticket> Tap::ticket() {
   return ticket;
 }
 
-Server::Server(const Setting& setting, store::MemoryDevice& device, engine::RandomSource& random,
-               const Clocks& clocks, Instant now, std::optional<std::size_t> power_left,
-               Tally& tally)
+Server::Server(const Setting& setting, Disk& disk, engine::RandomSource& random,
+               const Clocks& clocks, Instant now, Tally& tally)
     : setting_(setting),
+      disk_(disk),
       clocks_(clocks),
       tally_(tally),
       registry_(setting.registry, random),
-      memory_(device),
-      powered_(memory_, setting.disk_lies),
-      recovered_(recover(powered_, registry_, clocks.reading(now), power_left)) {
+      store_(disk.open()),
+      recovered_(recover(store_.get(), registry_, clocks.reading(now))) {
   if (recovered_.outcome != store::RecoveryOutcome::kDone || !has_power()) return;
   entries_.emplace(registry_, recovered_.clock);
-  group_.emplace(store::GroupCommit::Options{.shards = setting.registry.shards}, powered_,
-                 *entries_, recovered_.clock);
+  group_.emplace(store::GroupCommit::Options{.shards = setting.registry.shards}, *store_, *entries_,
+                 recovered_.clock);
   group_->wake_with([this] { is_asked_ = true; });
   tap_.emplace(*group_, clocks.server_ahead);
   engine_.emplace(registry_, setting.engine, random, &*tap_);

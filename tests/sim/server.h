@@ -11,12 +11,11 @@
 #include "engine/engine.h"
 #include "engine/registry/registry.h"
 #include "store/group_commit.h"
-#include "store/memory_store.h"
 #include "store/recovery.h"
 #include "store/registry_entries.h"
 #include "tests/sim/client.h"
+#include "tests/sim/disk.h"
 #include "tests/sim/oracle.h"
-#include "tests/sim/powered_store.h"
 #include "tests/sim/setting.h"
 #include "tests/sim/tally.h"
 #include "transport/loopback.h"
@@ -59,17 +58,15 @@ class Tap final : public engine::ChangeLog {
 //   step_store:  begin_gather ─► gather_lane … ─► commit ─► the engine is told ─► begin_gather …
 class Server final : public Verdicts {
  public:
-  // Recovers what is on the device. `clocks` must outlive this.
-  Server(const Setting& setting, store::MemoryDevice& device, engine::RandomSource& random,
-         const Clocks& clocks, engine::Instant now, std::optional<std::size_t> power_left,
-         Tally& tally);
+  // Recovers what is on the disk. All of these must outlive this.
+  Server(const Setting& setting, Disk& disk, engine::RandomSource& random, const Clocks& clocks,
+         engine::Instant now, Tally& tally);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   // How recovery went. Where it is not done, or power was lost, this can only be destroyed.
   const store::Recovered& recovered() const { return recovered_; }
-  bool has_power() const { return powered_.has_power(); }
-  void lose_power_after(std::size_t operations) { powered_.lose_power_after(operations); }
+  bool has_power() const { return disk_.has_power(); }
 
   // Its entries, in the simulation's time.
   std::array<Peer, kNicks> peers() const;
@@ -105,11 +102,11 @@ class Server final : public Verdicts {
   void tell_engine(engine::Ticket up_to, engine::Verdict verdict);
 
   const Setting& setting_;
+  Disk& disk_;
   const Clocks& clocks_;
   Tally& tally_;
   engine::Registry registry_;
-  store::MemoryStore memory_;
-  PoweredStore powered_;
+  std::unique_ptr<store::Store> store_;  // null where it could not be opened
   const store::Recovered recovered_;
   std::optional<store::RegistryEntries> entries_;
   std::optional<store::GroupCommit> group_;

@@ -23,7 +23,8 @@ struct Setting {
   transport::LoopbackOptions loopback;
   // Whether the registry's memory may be full.
   bool is_memory_tight = false;
-  // See PoweredStore.
+  // Which store, and whether the disk under it lies: see Disk.
+  bool uses_sqlite = false;
   bool disk_lies = false;
   std::uint64_t random_seed;
 };

@@ -16,10 +16,11 @@ namespace {
 using namespace rollcall;
 
 constexpr std::string_view kUsage =
-    "usage: simulate [--seed N] [--seeds N] [--events N] [--lying-disk]\n"
-    "  --seed N    the first seed (1)\n"
-    "  --seeds N   how many, one after the other (1)\n"
-    "  --events N  events of a run (300)\n"
+    "usage: simulate [--seed N] [--seeds N] [--events N] [--sqlite] [--lying-disk]\n"
+    "  --seed N      the first seed (1)\n"
+    "  --seeds N     how many, one after the other (1)\n"
+    "  --events N    events of a run (300)\n"
+    "  --sqlite      runs SQLite on a simulated disk, and not the store in memory\n"
     "  --lying-disk  says that it has synced, and has not: a canary that has to fail\n"
     "Prints what was met; a failure is replayed, shrunk and told, and the exit status is 1.\n";
 constexpr int kExitUsage = 64;
@@ -32,8 +33,8 @@ bool parse_number(std::string_view text, std::uint64_t& value) {
 bool parse(int argc, char** argv, sim::Campaign& campaign) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
-    if (option == "--lying-disk") {
-      campaign.disk_lies = true;
+    if (option == "--lying-disk" || option == "--sqlite") {
+      (option == "--sqlite" ? campaign.uses_sqlite : campaign.disk_lies) = true;
       continue;
     }
     std::uint64_t value = 0;

@@ -66,11 +66,28 @@ TEST(Simulation, ADiskThatLiesIsFoundOutAndTold) {
   EXPECT_THAT(report, HasSubstr("neither what was acknowledged nor what followed"));
 }
 
-TEST(Simulation, ARunThatEndsTheProcessIsAFailureAsWell) {
+TEST(Simulation, OfSqliteKeepsEveryPromise) {
+  const Campaign campaign{.first_seed = 1, .seeds = 50, .uses_sqlite = true};
+  const CampaignResult result = run(campaign);
+  ASSERT_EQ(result.failed_seed, std::nullopt) << report_of(campaign, *result.failed_seed);
+  EXPECT_GT(result.tally.of(Met::kRecovery), campaign.seeds);
+  EXPECT_GT(result.tally.of(Met::kPowerLossInRecovery), 0u);
+  EXPECT_GT(result.tally.of(Met::kReplacement), 0u);
+}
+
+TEST(Simulation, OfSqliteFindsADiskThatLies) {
+  const CampaignResult result =
+      run(Campaign{.first_seed = 1, .seeds = 100, .uses_sqlite = true, .disk_lies = true});
+  EXPECT_NE(result.failed_seed, std::nullopt);
+}
+
+TEST(Simulation, ARunInAProcessOfItsOwnSaysWhyItFailed) {
+  EXPECT_EQ(failure_of(draw_schedule(1, kEventsPerRun), false), "");
+  // Nothing that was acknowledged survives the crash at the end.
   Schedule schedule = draw_schedule(1, kEventsPerRun);
-  EXPECT_EQ(failure_of(schedule, false), "");
   schedule.disk_lies = true;
-  EXPECT_NE(failure_of(draw_schedule(1, 0), false) + failure_of(schedule, false), "");
+  EXPECT_THAT(failure_of(schedule, false), HasSubstr("broken: "));
+  EXPECT_THAT(failure_of(schedule, true), HasSubstr("\n1: "));
 }
 
 TEST(Schedule, ComesBackFromItsBytes) {

@@ -78,6 +78,11 @@ void mix_in(const Peer& peer, std::uint64_t& hash) {
   mix_in(std::uint64_t{peer.port} << 2 | std::uint64_t{peer.is_active} << 1 | peer.is_known, hash);
 }
 
+std::unique_ptr<Disk> make_disk(const Setting& setting) {
+  if (setting.uses_sqlite) return std::make_unique<SqliteDisk>(setting.disk_lies);
+  return std::make_unique<MemoryDisk>(setting.disk_lies);
+}
+
 }  // namespace
 
 World::World(const Setting& setting, Tally& tally, const Trace& trace)
@@ -86,12 +91,19 @@ World::World(const Setting& setting, Tally& tally, const Trace& trace)
       trace_(trace),
       random_(setting_.random_seed),
       oracle_(setting_, tally),
+      disk_(make_disk(setting)),
       clocks_{.wall_start = kWallStart} {
   // What a client learns is written down here; none of it moves.
   const Client::Context context{setting_, oracle_, tally_, trace_, hash_, operations_};
   clients_.reserve(kClients);
   for (std::size_t client = 0; client < kClients; ++client) clients_.emplace_back(client, context);
-  start(1s, std::nullopt);
+  trace_.note("shards ", setting_.registry.shards, ", peers ", setting_.registry.peers_max,
+              ", of a host ", setting_.registry.peers_per_host_max, ", connections ",
+              setting_.loopback.connections_max, ", of a host ",
+              setting_.loopback.connections_per_host_max, ", listed ",
+              setting_.engine.answer_peers_max, setting_.engine.open_query ? ", open query" : "",
+              setting_.is_memory_tight ? ", tight memory" : "");
+  start(1s);
 }
 
 World::~World() {
@@ -325,12 +337,12 @@ void World::do_store_event(const Event& event) {
     case EventKind::kStoreFails: {
       constexpr std::array kResults = {Result::kFull, Result::kFailed, Result::kDistrusted};
       const bool for_good = event.choice % 4 == 0;
-      device_.fail_after(event.amount % 4, kResults[event.amount / 4 % kResults.size()], for_good);
+      disk_->fail_after(event.amount % 4, kResults[event.amount / 4 % kResults.size()], for_good);
       if (is_up()) server_->note_failures(for_good);
       return;
     }
     case EventKind::kStoreHeals:
-      return device_.heal();
+      return disk_->heal();
     default:
       return;
   }
@@ -349,21 +361,23 @@ void World::do_server_event(const Event& event) {
       tally_.count(Met::kPowerLoss);
       return lose_power(event.amount);
     case EventKind::kPowerLossInCommit:
-      batches_kept_ = event.amount % 2;
-      if (is_up()) server_->lose_power_after(event.choice % 4);
-      return;
+      survival_ = event.amount;
+      return disk_->lose_power_after(event.choice % 4);
     case EventKind::kStop:
       if (!is_up()) return;
       tally_.count(Met::kStop);
       server_->stop(event.choice % 2 == 0);
+      look_at_power();
+      if (!is_up()) return;
       settle();
       check_clients();
       return lose_power(0);
     case EventKind::kRestart: {
       if (is_up()) return;
-      const bool fails = event.amount % 8 == 0;
-      return start(kBootClocks[event.choice % kBootClocks.size()],
-                   fails ? std::optional<std::size_t>(0) : std::nullopt);
+      survival_ = event.amount;
+      // Power may be lost again while it recovers, or soon after.
+      if (event.amount % 8 == 0) disk_->lose_power_after(event.amount / 8 % 2 * event.choice % 64);
+      return start(kBootClocks[event.choice % kBootClocks.size()]);
     }
     default:
       return;
@@ -373,34 +387,34 @@ void World::do_server_event(const Event& event) {
 void World::look_at_power() {
   if (!is_up() || server_->has_power()) return;
   tally_.count(Met::kPowerLossInCommit);
-  lose_power(batches_kept_);
+  lose_power(survival_);
 }
 
-void World::lose_power(std::size_t batches_kept) {
-  trace_.note("  power is lost; ", device_.unsynced_batches(), " batches were not synced");
+void World::lose_power(std::size_t survival) {
+  const std::size_t unsynced = disk_->unsynced_batches();
+  trace_.note("  power is lost; ", unsynced, " batches were not synced");
   check_clients();
   if (server_->has_verdict_under_way()) tally_.count(Met::kVerdictLost);
-  if (device_.unsynced_batches() > 0) {
-    tally_.count(batches_kept == 0 ? Met::kBatchLost : Met::kBatchKept);
-  }
   for (Client& client : clients_) client.lose_server();
+  if (unsynced > 0) tally_.count(survival % 2 == 0 ? Met::kBatchLost : Met::kBatchKept);
+  disk_->lose_power(survival);
   server_.reset();
-  device_.crash(batches_kept);
 }
 
-void World::start(Duration boot_clock, std::optional<std::size_t> power_left) {
+void World::start(Duration boot_clock) {
   clocks_.server_ahead = boot_clock - now_.time_since_epoch();
-  auto server =
-      std::make_unique<Server>(setting_, device_, random_, clocks_, now_, power_left, tally_);
+  auto server = std::make_unique<Server>(setting_, *disk_, random_, clocks_, now_, tally_);
   const RecoveryOutcome outcome = server->recovered().outcome;
-  if (!server->has_power()) {
+  if (!disk_->has_power()) {
     tally_.count(Met::kPowerLossInRecovery);
+    disk_->lose_power(survival_);
     return;
   }
   switch (outcome) {
     case RecoveryOutcome::kDone:
       break;
     case RecoveryOutcome::kStoreFailed:
+      if (!disk_->may_fail()) throw Broken("recovery fails, and the disk does not");
       tally_.count(Met::kFailedRecovery);
       return;
     case RecoveryOutcome::kTooManyPeers:
@@ -424,9 +438,9 @@ void World::start(Duration boot_clock, std::optional<std::size_t> power_left) {
 
 void World::finish() {
   trace_.note("the faults stop");
-  device_.heal();
-  if (is_up()) server_->lose_power_after(SIZE_MAX);
-  for (int attempt = 0; !is_up() && attempt < 2; ++attempt) start(1000s, std::nullopt);
+  disk_->heal();
+  disk_->keep_power();
+  for (int attempt = 0; !is_up() && attempt < 2; ++attempt) start(1000s);
   if (!is_up()) throw Broken("the server does not start");
   for (Client& client : clients_) client.calm(now_);
   pass(kSettlingTime, false);
@@ -441,7 +455,7 @@ void World::finish() {
   check_settled();
 
   lose_power(0);
-  start(1s, std::nullopt);
+  start(1s);
   if (!is_up()) throw Broken("the server does not start");
   check_everybody_expires();
 }

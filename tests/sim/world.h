@@ -7,8 +7,8 @@
 #include <optional>
 #include <vector>
 
-#include "store/memory_store.h"
 #include "tests/sim/client.h"
+#include "tests/sim/disk.h"
 #include "tests/sim/event.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/population.h"
@@ -68,8 +68,9 @@ class World {
   // ---- The machine ----
 
   bool is_up() const { return server_ != nullptr; }
-  void start(engine::Duration boot_clock, std::optional<std::size_t> power_left);
-  void lose_power(std::size_t batches_kept);
+  void start(engine::Duration boot_clock);
+  // What survives of what was not synced follows from `survival`.
+  void lose_power(std::size_t survival);
   void jump_wall(std::chrono::seconds by);
 
   void check_settled();
@@ -80,12 +81,12 @@ class World {
   const Trace& trace_;
   tests::SeededRandom random_;
   Oracle oracle_;
-  store::MemoryDevice device_;
+  const std::unique_ptr<Disk> disk_;
   Clocks clocks_;
   engine::Instant now_{};
   std::unique_ptr<Server> server_;
   std::vector<Client> clients_;
-  std::size_t batches_kept_ = 0;  // where power is lost in a commit
+  std::size_t survival_ = 0;  // of a loss of power that is to come
   std::uint64_t decided_ = 0;
   std::uint64_t closings_ = 0;
   std::uint64_t refused_ = 0;
