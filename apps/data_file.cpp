@@ -75,7 +75,7 @@ class LoadedFile {
     auto opened = open_data_file(path, WhenMissing::kRefuse, WhenThere::kUse);
     if (auto* failure = std::get_if<Failure>(&opened)) return std::move(*failure);
     store_ = std::get<std::unique_ptr<SqliteStore>>(std::move(opened));
-    recovered_ = store::recover(*store_, registry_, read_clocks, {});
+    recovered_ = store::recover(*store_, registry_, read_clocks, {}, store::RecoveryPurpose::kRead);
     return failure_of(*recovered_, path, *store_);
   }
 

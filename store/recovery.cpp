@@ -184,7 +184,8 @@ RecoveryOutcome outcome_of(Result result, bool is_whole, engine::RestoreOutcome 
 
 Recovered recover(Store& store, engine::Registry& registry,
                   const std::function<ClockReading()>& read_clocks,
-                  const std::function<void(std::uint64_t records)>& progress) {
+                  const std::function<void(std::uint64_t records)>& progress,
+                  RecoveryPurpose purpose) {
   const ClockReading start = read_clocks();
   Progress teller(read_clocks, progress, start.now);
   std::optional<Restorer> restorer;
@@ -211,7 +212,8 @@ Recovered recover(Store& store, engine::Registry& registry,
   recovered.inactive = counters.inactive;
   recovered.forgotten = counters.forgotten;
   recovered.outcome = outcome_of(loaded.result, is_whole, restored);
-  if (recovered.outcome == RecoveryOutcome::kDone && recovered.shortened > 0) {
+  const bool are_leases_cut = recovered.shortened > 0 && purpose == RecoveryPurpose::kServe;
+  if (recovered.outcome == RecoveryOutcome::kDone && are_leases_cut) {
     RegistryEntries entries(registry, recovered.clock);
     recovered.result = store.replace(entries, recovered.clock.wall_offset());
     recovered.outcome = outcome_of(recovered.result, is_whole, restored);

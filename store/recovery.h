@@ -16,6 +16,12 @@ enum class RecoveryOutcome : std::uint8_t {
   kTooManyPeers,  // more are active than the registry may have
 };
 
+// What the list is wanted for.
+enum class RecoveryPurpose : std::uint8_t {
+  kServe,  // leases that were cut are written down, or a server that restarts often extends them
+  kRead,   // the store stays as it is
+};
+
 // Where a server begins.
 struct Recovered {
   RecoveryOutcome outcome = RecoveryOutcome::kDone;
@@ -32,8 +38,7 @@ struct Recovered {
 
 // Brings an empty registry to what the store kept. Reading and restoring overlap on two threads
 // once there is much to read; the store is called on this one alone. Memory is bounded by what the
-// registry takes, and a few MiB. Where leases were cut the store is replaced, or a server that
-// restarts often would extend them each time.
+// registry takes, and a few MiB. Where leases were cut, the store is replaced.
 //
 // `read_clocks` says what time it is: the first reading is that of the recovery. `progress`, which
 // may be empty, is called with the number of records so far, at most once a second.
@@ -41,6 +46,7 @@ struct Recovered {
 // Where the outcome is not kDone the registry is in no state to be used, and the store as it was.
 Recovered recover(Store& store, engine::Registry& registry,
                   const std::function<ClockReading()>& read_clocks,
-                  const std::function<void(std::uint64_t records)>& progress);
+                  const std::function<void(std::uint64_t records)>& progress,
+                  RecoveryPurpose purpose = RecoveryPurpose::kServe);
 
 }  // namespace rollcall::store

@@ -167,6 +167,15 @@ TEST_F(Recovery, CutsLeasesToOneTtlAndWritesThemDown) {
   }
 }
 
+TEST_F(Recovery, LeavesTheStoreAloneWhereTheListIsOnlyRead) {
+  store_.batches = {packed({record_with("alice", in(7201s))})};
+  const Recovered result = recover(
+      store_, under_test_.registry(), [this] { return clocks_; }, nullptr, RecoveryPurpose::kRead);
+  EXPECT_EQ(result.outcome, RecoveryOutcome::kDone);
+  EXPECT_EQ(result.shortened, 1u);
+  EXPECT_EQ(store_.replacements, 0);
+}
+
 TEST_F(Recovery, FailsWhereCutLeasesCannotBeWrittenDown) {
   store_.batches = {packed({record_with("alice", in(7201s))})};
   store_.replacement = Result::kFull;
