@@ -57,14 +57,20 @@ std::size_t Engine::receive(SessionId id, std::span<const std::byte> bytes, Time
 }
 
 std::size_t Engine::answer_batch(SessionId id, Time time, OutputBuffer& out) {
+  Session& session = sessions_[id];
   std::size_t answered = 0;
   do {
-    const Run run = execute_run(sessions_[id].host(), answered, time);
+    const Run run = execute_run(session.host(), answered, time);
+    const bool is_holding = ticket_.has_value() || held_.count(id) > 0;
     const Operation* operation = operations_.data();
     while (answered < run.end) {
       const Message& message = batch_.messages[answered++];
       const bool is_valid = message.outcome == Outcome::kSuccess;
-      answer(id, message, is_valid ? operation++ : nullptr, time, out);
+      const std::size_t before = out.size();
+      const Operation* const executed = is_valid ? operation++ : nullptr;
+      answer(message, executed, time, out);
+      if (is_holding) hold_back(id, message, executed, before, out);
+      session.answered(message);
       if (run.is_query && out.size() > limits::kOutputHighMark) break;
     }
   } while (answered < batch_.size && may_execute(id, out));
@@ -83,6 +89,7 @@ Engine::Run Engine::execute_run(const HostAddress& host, std::size_t first, Time
     operations_[operations++].request = &message.request;
   }
   const std::span batch(operations_.data(), operations);
+  ticket_.reset();
   if (run.is_query) {
     registry_.execute(batch, host, options_.open_query, time, nullptr);
   } else {
@@ -92,7 +99,6 @@ Engine::Run Engine::execute_run(const HostAddress& host, std::size_t first, Time
 }
 
 void Engine::execute_changes(std::span<Operation> changes, const HostAddress& host, Time time) {
-  ticket_.reset();
   if (changes.empty()) return;
   if (changes_ != nullptr && !changes_->accepts()) {
     for (Operation& operation : changes) operation.outcome = Outcome::kStoreUnavailable;
@@ -103,7 +109,7 @@ void Engine::execute_changes(std::span<Operation> changes, const HostAddress& ho
   if (changes_ != nullptr && std::ranges::any_of(changes, is_done)) ticket_ = changes_->ticket();
 }
 
-void Engine::answer(SessionId id, const Message& message, const Operation* operation, Time time,
+void Engine::answer(const Message& message, const Operation* operation, Time time,
                     OutputBuffer& out) {
   ServerResponse response;
   response.framing = message.framing;
@@ -111,25 +117,20 @@ void Engine::answer(SessionId id, const Message& message, const Operation* opera
   ++counters_.answers[static_cast<std::size_t>(response.outcome)];
   if (operation != nullptr) ++counters_.requests[static_cast<std::size_t>(message.request.method)];
 
-  const std::size_t before = out.size();
-  const bool is_done = response.outcome == Outcome::kSuccess;
-  const bool is_query = is_done && message.request.method == Method::kPQuery;
-  if (is_query) {
-    write_list(response, message.request, time.now, out);
-  } else {
-    if (is_done && message.request.cookie_header == CookieHeader::kNew) {
-      response.cookie = operation->issued;
+  if (response.outcome == Outcome::kSuccess) {
+    if (message.request.method == Method::kPQuery) {
+      return write_list(response, message.request, time.now, out);
     }
-    writer_.write(response, out);
+    if (message.request.cookie_header == CookieHeader::kNew) response.cookie = operation->issued;
   }
-  hold_back(id, message, is_done && !is_query, before, out);
-  sessions_[id].answered(message);
+  writer_.write(response, out);
 }
 
-void Engine::hold_back(SessionId id, const Message& message, bool is_change, std::size_t before,
-                       OutputBuffer& out) {
+void Engine::hold_back(SessionId id, const Message& message, const Operation* operation,
+                       std::size_t before, OutputBuffer& out) {
   const std::size_t bytes = out.size() - before;
-  if (is_change && ticket_.has_value()) {
+  // A run has a ticket only if it is one of changes.
+  if (ticket_.has_value() && operation != nullptr && operation->outcome == Outcome::kSuccess) {
     held_.add(id, *ticket_, bytes, message.framing);
   } else if (held_.count(id) > 0) {
     held_.add_behind(id, bytes);

@@ -139,11 +139,10 @@ class Engine {
   void answer_first(SessionId id, Time time, OutputBuffer& out);
   Run execute_run(const HostAddress& host, std::size_t first, Time time);
   void execute_changes(std::span<Operation> changes, const HostAddress& host, Time time);
-  void answer(SessionId id, const Message& message, const Operation* operation, Time time,
-              OutputBuffer& out);
+  void answer(const Message& message, const Operation* operation, Time time, OutputBuffer& out);
   // The answer that begins at `before` in `out` waits for the store, or behind one that does.
-  void hold_back(SessionId id, const Message& message, bool is_change, std::size_t before,
-                 OutputBuffer& out);
+  void hold_back(SessionId id, const Message& message, const Operation* operation,
+                 std::size_t before, OutputBuffer& out);
   bool may_execute(SessionId id, const OutputBuffer& out) const;
   void release_unknown(SessionId id, OutputBuffer& out);
   void write_list(ServerResponse& response, const Request& request, Instant now, OutputBuffer& out);

@@ -34,10 +34,6 @@ void HeldAnswers::forget(SessionId session) {
   sessions_[index(session)].first = end_;
 }
 
-std::size_t HeldAnswers::count(SessionId session) const {
-  return index(session) < sessions_.size() ? sessions_[index(session)].count : 0;
-}
-
 bool HeldAnswers::is_forgotten(std::uint64_t place) const {
   return place < sessions_[index(at(place).session)].first;
 }

@@ -40,7 +40,10 @@ class HeldAnswers {
   void forget(SessionId session);
 
   // Answers of this session that are held.
-  std::size_t count(SessionId session) const;
+  std::size_t count(SessionId session) const {
+    const auto number = static_cast<std::size_t>(session);
+    return number < sessions_.size() ? sessions_[number].count : 0;
+  }
 
   // The next answer, if its ticket is no higher than `up_to`; null if there is none. Valid until
   // the next call that is not const.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -29,7 +30,11 @@ struct HostAddress {
     return big_endian(0, 8);
   }
 
-  friend constexpr bool operator==(const HostAddress&, const HostAddress&) = default;
+  // As two words, which is much faster than byte by byte.
+  friend constexpr bool operator==(const HostAddress& a, const HostAddress& b) {
+    using Words = std::array<std::uint64_t, 2>;
+    return std::bit_cast<Words>(a.bytes) == std::bit_cast<Words>(b.bytes);
+  }
 
  private:
   constexpr std::uint64_t big_endian(std::size_t first, std::size_t count) const {

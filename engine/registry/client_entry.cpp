@@ -67,8 +67,7 @@ std::size_t EntryPool::growth(std::size_t nick_bytes) const {
   return block_bytes(nick_bytes) + (needs_chunk ? sizeof(Chunk) : 0);
 }
 
-void EntryPool::set_cookie(ClientEntry& entry, const Cookie* cookie) {
-  if (cookie == nullptr && !entry.has_cookie_) return;
+void EntryPool::replace_cookie(ClientEntry& entry, const Cookie* cookie) {
   std::array<char, limits::kNickBytesMax> nick;
   const std::size_t nick_bytes = entry.nick().copy(nick.data(), nick.size());
   drop_external(entry);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,6 +18,18 @@ namespace rollcall::engine {
 // growth. The highest bit is free for tags.
 using EntryNumber = std::uint32_t;
 inline constexpr EntryNumber kNoEntry = 0x7FFF'FFFF;
+
+// The date as an entry keeps it: in seconds since the epoch, which lasts until 2106.
+constexpr std::uint32_t seconds_of(WallTime wall) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(wall.time_since_epoch().count(), 0, 0xFFFF'FFFF));
+}
+
+// In days since the epoch.
+constexpr std::uint16_t day_of(WallTime wall) {
+  const auto day = std::chrono::floor<std::chrono::days>(wall).time_since_epoch().count();
+  return static_cast<std::uint16_t>(std::clamp<std::int64_t>(day, 0, 0xFFFF));
+}
 
 enum class EntryState : std::uint8_t { kFree, kActive, kInactive };
 
@@ -41,9 +55,9 @@ class alignas(64) ClientEntry {
   EntryNumber previous;
   // Active: the entry's place in the listing.
   std::uint32_t list_position;
-  // Seconds since the epoch: enough until 2106.
-  std::uint32_t registered_at;
-  // Bit d: registered or kept alive d days before `activity_day` (days since the epoch, UTC).
+  std::uint32_t registered_at;  // as seconds_of gives it
+  // Bit d: registered or kept alive d days before `activity_day`, which is as day_of gives it
+  // (UTC).
   std::uint32_t activity_bits;
   std::uint16_t activity_day;
   std::uint16_t port;
@@ -81,7 +95,9 @@ class EntryPool {
   void free(EntryNumber number);
 
   // Replaces the cookie; null takes it away.
-  void set_cookie(ClientEntry& entry, const Cookie* cookie);
+  void set_cookie(ClientEntry& entry, const Cookie* cookie) {
+    if (cookie != nullptr || entry.has_cookie_) replace_cookie(entry, cookie);
+  }
 
   std::size_t in_use() const { return in_use_; }
   // Every number ever given out is below this.
@@ -102,6 +118,7 @@ class EntryPool {
     alignas(ClientEntry) std::byte storage[kChunkEntries * sizeof(ClientEntry)];
   };
 
+  void replace_cookie(ClientEntry& entry, const Cookie* cookie);
   void store_nick(ClientEntry& entry, std::string_view nick, const Cookie* cookie);
   void drop_external(ClientEntry& entry);
 

@@ -41,7 +41,14 @@ void Registry::execute(std::span<Operation> batch, const HostAddress& host, bool
   for (Operation& operation : batch) {
     operation.hash = siphash13(nick_key_, operation.request->nick);
   }
-  const Requester requester{host, admission_.hosts.host(host), open_query, time, changes};
+  Requester requester;
+  requester.address = host;
+  requester.host = admission_.hosts.host(host);
+  requester.open_query = open_query;
+  requester.now = time.now;
+  requester.date = seconds_of(time.wall);
+  requester.day = day_of(time.wall);
+  requester.changes = changes;
   if (shards_.size() == 1) {
     std::array<Operation*, limits::kBatchRequestsMax> operations;
     std::ranges::transform(batch, operations.begin(), [](Operation& o) { return &o; });
@@ -84,14 +91,16 @@ void Registry::execute_by_shard(std::span<Operation> batch, const Requester& req
   }
 }
 
-void Registry::execute_in_shard(std::size_t shard, std::span<Operation* const> batch,
+void Registry::execute_in_shard(std::size_t number, std::span<Operation* const> batch,
                                 const Requester& requester) {
-  LockedShard& locked = *shards_[shard];
+  LockedShard& locked = *shards_[number];
   const std::lock_guard lock(locked.mutex);
   // With one shard its lock guards the host counts as well.
   if (shards_.size() == 1) admission_.hosts.prefetch(requester.host);
-  if (batch.size() > 1) locked.shard.look_ahead(batch);
-  for (Operation* operation : batch) locked.shard.execute(*operation, requester);
+  Shard& shard = locked.shard;
+  for (const Operation* operation : batch) shard.prefetch_index(operation->hash);
+  for (Operation* operation : batch) operation->candidate = shard.prefetch_entry(operation->hash);
+  for (Operation* operation : batch) shard.execute(*operation, requester);
 }
 
 void Registry::restore(std::span<const Change> batch, Instant now, RestoreCounts& counts) {

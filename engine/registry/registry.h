@@ -108,7 +108,7 @@ class Registry {
   bool is_near_a_limit(std::size_t operations, const HostCounts::Host& host) const;
   void execute_in_order(std::span<Operation> batch, const Requester& requester);
   void execute_by_shard(std::span<Operation> batch, const Requester& requester);
-  void execute_in_shard(std::size_t shard, std::span<Operation* const> batch,
+  void execute_in_shard(std::size_t number, std::span<Operation* const> batch,
                         const Requester& requester);
 
   // Where a listing begins, and whether it may go all the way round to that place.

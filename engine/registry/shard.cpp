@@ -21,16 +21,6 @@ constexpr std::size_t kForgottenForOneMax = 160;
 
 constexpr std::uint32_t kActivityMask = (std::uint32_t{1} << limits::kHistoryDays) - 1;
 
-std::uint16_t day_of(WallTime wall) {
-  const auto day = std::chrono::floor<std::chrono::days>(wall).time_since_epoch().count();
-  return static_cast<std::uint16_t>(std::clamp<std::int64_t>(day, 0, 0xFFFF));
-}
-
-std::uint32_t seconds_of(WallTime wall) {
-  return static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(wall.time_since_epoch().count(), 0, 0xFFFF'FFFF));
-}
-
 bool has_ended(const ClientEntry& entry, Instant now) {
   return entry.state == EntryState::kActive && entry.deadline <= now;
 }
@@ -89,25 +79,22 @@ Shard::Shard(const ShardOptions& options, Admission& admission, const HashKey& h
       inactive_(pool_),
       listing_(pool_, SampleGenerator(random), options.rendered_bytes_max) {}
 
-void Shard::look_ahead(std::span<Operation* const> batch) {
-  for (const Operation* operation : batch) prefetch_index(operation->hash);
-  for (const Operation* operation : batch) prefetch_entry(operation->hash);
-}
-
-void Shard::prefetch_entry(std::uint64_t hash) {
+EntryNumber Shard::prefetch_entry(std::uint64_t hash) {
   const auto same_hash = [hash](const IndexSlot& slot) { return slot.hash == index_hash(hash); };
   const IndexSlot* slot = index_.find(index_hash(hash), same_hash);
-  if (slot != nullptr) __builtin_prefetch(&pool_[slot->number], 1);
+  if (slot == nullptr) return kNoEntry;
+  __builtin_prefetch(&pool_[slot->number], 1);
+  return slot->number;
 }
 
 void Shard::execute(Operation& operation, const Requester& requester) {
-  now_ = std::max(now_, requester.time.now);
+  now_ = std::max(now_, requester.now);
   const Request& request = *operation.request;
   if (request.method == Method::kPQuery && requester.open_query) {
     operation.outcome = Outcome::kSuccess;
     return;
   }
-  EntryNumber number = find(request.nick, operation.hash);
+  EntryNumber number = find(request.nick, operation.hash, operation.candidate);
   if (number != kNoEntry && has_ended(pool_[number], now_)) {
     expire(number);
     number = find(request.nick, operation.hash);
@@ -132,34 +119,39 @@ void Shard::execute(Operation& operation, const Requester& requester) {
   }
 }
 
-EntryNumber Shard::find(std::string_view nick, std::uint64_t hash) {
-  const IndexSlot* slot = index_.find(index_hash(hash), [&](const IndexSlot& candidate) {
-    return candidate.hash == index_hash(hash) && pool_[candidate.number].nick() == nick;
+EntryNumber Shard::find(std::string_view nick, std::uint64_t hash, EntryNumber candidate) {
+  if (candidate != kNoEntry) {
+    const ClientEntry& entry = pool_[candidate];
+    if (entry.state != EntryState::kFree && entry.nick() == nick) return candidate;
+  }
+  const IndexSlot* slot = index_.find(index_hash(hash), [&](const IndexSlot& other) {
+    return other.hash == index_hash(hash) && pool_[other.number].nick() == nick;
   });
   return slot == nullptr ? kNoEntry : slot->number;
 }
 
 void Shard::renew(Operation& operation, EntryNumber number, const Requester& requester) {
   ClientEntry& entry = pool_[number];
-  if (entry.host != requester.address) {
+  const bool has_moved = entry.host != requester.address;
+  if (has_moved) {
     admission_.hosts.add(requester.host);
     admission_.hosts.subtract(admission_.hosts.host(entry.host));
   }
-  if (entry.host != requester.address || entry.port != operation.request->port) {
+  if (has_moved || entry.port != operation.request->port) {
     entry.host = requester.address;
     entry.port = operation.request->port;
     listing_.changed(entry);
   }
   if (!entry.has_cookie()) set_cookie(entry, operation);
-  entry.registered_at = seconds_of(requester.time.wall);
-  extend_lease(entry, requester.time.wall);
+  entry.registered_at = requester.date;
+  extend_lease(entry, requester);
   ++counters_.renewed;
   tell(requester.changes, entry);
 }
 
 void Shard::keep_alive(EntryNumber number, const Requester& requester) {
   ClientEntry& entry = pool_[number];
-  extend_lease(entry, requester.time.wall);
+  extend_lease(entry, requester);
   ++counters_.renewed;
   tell(requester.changes, entry);
 }
@@ -192,8 +184,8 @@ Outcome Shard::register_free(Operation& operation, EntryNumber number, const Req
   entry.host = requester.address;
   entry.port = operation.request->port;
   set_cookie(entry, operation);
-  entry.registered_at = seconds_of(requester.time.wall);
-  extend_lease(entry, requester.time.wall);
+  entry.registered_at = requester.date;
+  extend_lease(entry, requester);
   wheel_.insert(number);
   listing_.insert(number);
   listed_.store(listing_.size(), std::memory_order_relaxed);
@@ -232,9 +224,9 @@ std::size_t Shard::bytes_promised() const {
          pool_.numbers_end() * (kHostBytes + sizeof(EntryNumber));
 }
 
-void Shard::extend_lease(ClientEntry& entry, WallTime wall) {
+void Shard::extend_lease(ClientEntry& entry, const Requester& requester) {
   entry.deadline = now_ + admission_.ttl;
-  const std::uint16_t today = day_of(wall);
+  const std::uint16_t today = requester.day;
   if (today > entry.activity_day) {
     const unsigned days = today - entry.activity_day;
     entry.activity_bits = days < limits::kHistoryDays ? entry.activity_bits << days : 0;

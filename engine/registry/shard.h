@@ -25,6 +25,7 @@ namespace rollcall::engine {
 struct Operation {
   const Request* request = nullptr;
   std::uint64_t hash = 0;               // of the nick; set by the registry
+  EntryNumber candidate = kNoEntry;     // found by looking ahead; set by the shard
   Outcome outcome = Outcome::kSuccess;  // set by the registry
   Cookie issued;                        // the fresh cookie, where `Cookie: new` succeeded
 };
@@ -72,7 +73,9 @@ struct Requester {
   HostAddress address;
   HostCounts::Host host;
   bool open_query = false;
-  Time time;
+  Instant now;
+  std::uint32_t date = 0;         // in seconds since the epoch
+  std::uint16_t day = 0;          // in days since the epoch
   ChangeSink* changes = nullptr;  // may be null
 };
 
@@ -90,11 +93,11 @@ class Shard {
   Shard(const ShardOptions& options, Admission& admission, const HashKey& hash_key,
         RandomSource& random);
 
-  // Asks the processor to load what `execute` of these operations will read.
-  void look_ahead(std::span<Operation* const> batch);
-  // The two steps of it for one nick. The second reads what the first asked for.
+  // Ask the processor to load what `execute` and `restore` will read about this nick, one after the
+  // other: each reads what the one before asked for. The second returns the entry, if there is one,
+  // or rarely another entry whose hash is similar.
   void prefetch_index(std::uint64_t hash) const { index_.prefetch(index_hash(hash)); }
-  void prefetch_entry(std::uint64_t hash);
+  EntryNumber prefetch_entry(std::uint64_t hash);
 
   // Decides one operation. On success a change is made and told; otherwise nothing is changed,
   // except that an entry whose lease has ended becomes inactive.
@@ -139,7 +142,8 @@ class Shard {
     return static_cast<std::uint32_t>(hash >> 32);
   }
 
-  EntryNumber find(std::string_view nick, std::uint64_t hash);
+  // The entry of this nick, or kNoEntry. `candidate`, if there is one, is tried first.
+  EntryNumber find(std::string_view nick, std::uint64_t hash, EntryNumber candidate = kNoEntry);
 
   // Each does one method for an active entry whose owner asks.
   void renew(Operation& operation, EntryNumber number, const Requester& requester);
@@ -156,7 +160,7 @@ class Shard {
   // What counts against the budget: no renewal takes it higher.
   std::size_t bytes_promised() const;
 
-  void extend_lease(ClientEntry& entry, WallTime wall);
+  void extend_lease(ClientEntry& entry, const Requester& requester);
   // The entry gets the cookie that the operation brings or asks for, or none.
   void set_cookie(ClientEntry& entry, Operation& operation);
 

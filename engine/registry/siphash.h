@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "engine/word.h"
+
 // SipHash (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012). Peers choose their nicks;
 // without the key they cannot choose the hashes of them.
 
@@ -17,16 +19,6 @@ struct HashKey {
 };
 
 namespace siphash_internal {
-
-inline std::uint64_t little_endian(std::uint64_t word) {
-  return std::endian::native == std::endian::little ? word : __builtin_bswap64(word);
-}
-
-inline std::uint64_t load_word(const char* from) {
-  std::uint64_t word;
-  std::memcpy(&word, from, sizeof word);
-  return little_endian(word);
-}
 
 inline std::uint64_t load_half_word(const char* from) {
   std::uint32_t word;
@@ -98,7 +90,7 @@ inline std::uint64_t siphash(const HashKey& key, std::string_view text) {
   siphash_internal::State state(key);
   const char* const words_end = text.data() + text.size() / 8 * 8;
   for (const char* at = text.data(); at != words_end; at += 8) {
-    state.compress<kCompressionRounds>(siphash_internal::load_word(at));
+    state.compress<kCompressionRounds>(load_word(at));
   }
   const std::uint64_t size = text.size();
   state.compress<kCompressionRounds>(size << 56 | siphash_internal::load_tail(text));

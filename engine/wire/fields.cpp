@@ -1,49 +1,12 @@
 #include "engine/wire/fields.h"
 
 #include <cstddef>
-#include <cstring>
 
 #include "engine/assert.h"
 #include "engine/limits.h"
 
 namespace rollcall::engine {
 namespace {
-
-constexpr std::uint64_t repeated(std::uint8_t byte) { return byte * 0x01010101'01010101u; }
-
-// True if all eight bytes are 0x20 to 0x7E. No sum carries from one byte into the next as long as
-// none is above 0x7F, and if one is, the word is refused for that.
-constexpr bool is_printable_ascii(std::uint64_t word) {
-  const std::uint64_t is_0x7f_or_more = word | (word + repeated(0x01));
-  const std::uint64_t is_0x20_or_more = word + repeated(0x60);
-  return ((is_0x7f_or_more | ~is_0x20_or_more) & repeated(0x80)) == 0;
-}
-
-template <class Word>
-std::uint64_t load(const char* from) {
-  Word word;
-  std::memcpy(&word, from, sizeof word);
-  return word;
-}
-
-// One to eight bytes, some of them twice, so that none is read outside the text and none is missed.
-std::uint64_t load_all(const char* from, std::size_t size) {
-  if (size >= 4) {
-    return load<std::uint32_t>(from) | load<std::uint32_t>(from + size - 4) << 32;
-  }
-  return load<std::uint8_t>(from) | load<std::uint8_t>(from + size / 2) << 8 |
-         load<std::uint8_t>(from + size - 1) << 16 | 0x20202020'20000000u;
-}
-
-// REQUIRES: !text.empty().
-bool is_printable_ascii(std::string_view text) {
-  if (text.size() <= 8) return is_printable_ascii(load_all(text.data(), text.size()));
-  const char* const last_word = text.data() + text.size() - 8;
-  for (const char* at = text.data(); at < last_word; at += 8) {
-    if (!is_printable_ascii(load<std::uint64_t>(at))) return false;
-  }
-  return is_printable_ascii(load<std::uint64_t>(last_word));
-}
 
 constexpr bool is_within(std::uint8_t byte, std::uint8_t first, std::uint8_t last) {
   return first <= byte && byte <= last;
@@ -99,7 +62,7 @@ constexpr std::uint8_t hex_value(char digit) {
 
 bool is_valid_nick(std::string_view nick) {
   if (nick.empty() || nick.size() > limits::kNickBytesMax) return false;
-  return is_printable_ascii(nick) || is_printable_utf8(nick);
+  return printable_ascii_length(nick) == nick.size() || is_printable_utf8(nick);
 }
 
 std::optional<std::uint32_t> parse_decimal(std::string_view text, std::size_t digits_max) {

@@ -28,7 +28,9 @@ constexpr std::array kFirstLines = {
 
 bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
-bool is_name_character(char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_name_character(char c) { return is_letter(c) || is_digit(c) || c == '-'; }
 
 bool is_value_character(char c) { return c >= 0x20 && c <= 0x7E; }
 
@@ -59,7 +61,7 @@ void refuse(Outcome outcome, std::size_t bytes, Message& message) {
 }  // namespace
 
 bool TextRequestParser::advance(std::string_view text, Message& message) {
-  if (scanned_ == 0) take_plain_head(text);
+  if (scanned_ == 0 && take_plain(text, message)) return true;
   const std::size_t end_max = std::min(text.size(), limits::kRequestBytesMax);
   while (phase_ != Phase::kCounted) {
     const void* found = std::memchr(text.data() + scanned_, '\n', end_max - scanned_);
@@ -112,20 +114,50 @@ bool TextRequestParser::advance(std::string_view text, Message& message) {
   return true;
 }
 
-// Goes at once where the first line and the blank line would lead: nearly all requests have no
-// headers, and comparing with a constant is several times as fast as looking for line feeds.
-void TextRequestParser::take_plain_head(std::string_view text) {
-  const auto take = [&](std::string_view head, Method method) {
-    method_ = method;
-    is_method_known_ = true;
-    phase_ = Phase::kLines;
-    body_start_ = line_start_ = scanned_ = static_cast<std::uint16_t>(head.size());
+// Takes the whole request at once if it is the kind that nearly all are: valid, without headers,
+// the nick printable ASCII. That is several times as fast as going line by line, to which
+// everything else is left.
+bool TextRequestParser::take_plain(std::string_view text, Message& message) {
+  std::size_t at = 0;
+  const auto begins_with = [&]<std::size_t kSize>(const char(&head)[kSize]) {
+    at = kSize - 1;
+    return text.size() >= at && std::memcmp(text.data(), head, at) == 0;
   };
-  if (text.starts_with("Register P2Pv1\n\n")) return take("Register P2Pv1\n\n", Method::kRegister);
-  if (text.starts_with("KeepAlive P2Pv1\n\n"))
-    return take("KeepAlive P2Pv1\n\n", Method::kKeepAlive);
-  if (text.starts_with("PQuery P2Pv1\n\n")) return take("PQuery P2Pv1\n\n", Method::kPQuery);
-  if (text.starts_with("Leave P2Pv1\n\n")) return take("Leave P2Pv1\n\n", Method::kLeave);
+  const auto take_line_feed = [&] { return at < text.size() && text[at++] == '\n'; };
+
+  Request& request = message.request;
+  if (begins_with("Register P2Pv1\n\n")) {
+    request.method = Method::kRegister;
+  } else if (begins_with("KeepAlive P2Pv1\n\n")) {
+    request.method = Method::kKeepAlive;
+  } else if (begins_with("PQuery P2Pv1\n\n")) {
+    request.method = Method::kPQuery;
+  } else if (begins_with("Leave P2Pv1\n\n")) {
+    request.method = Method::kLeave;
+  } else {
+    return false;
+  }
+
+  request.nick = text.substr(at, printable_ascii_length(text.substr(at)));
+  at += request.nick.size();
+  if (request.nick.empty() || request.nick.size() > limits::kNickBytesMax) return false;
+  if (!take_line_feed()) return false;
+  if (request.method == Method::kRegister) {
+    const std::size_t digits = at;
+    std::uint32_t port = 0;
+    while (at < text.size() && is_digit(text[at]) && at - digits < limits::kPortDigitsMax) {
+      port = port * 10 + static_cast<std::uint32_t>(text[at++] - '0');
+    }
+    if (at == digits || text[digits] == '0' || port > 0xFFFF || !take_line_feed()) return false;
+    request.port = static_cast<std::uint16_t>(port);
+  }
+  request.limit = 0;
+  request.cookie_header = CookieHeader::kAbsent;
+  message.bytes = at;
+  message.outcome = Outcome::kSuccess;
+  message.framing = AnswerFraming::kLineFeed;
+  message.closes = false;
+  return true;
 }
 
 Outcome TextRequestParser::take_first_line(std::string_view line) {

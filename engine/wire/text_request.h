@@ -64,7 +64,7 @@ class TextRequestParser {
     std::string_view in(std::string_view text) const { return text.substr(first, bytes); }
   };
 
-  void take_plain_head(std::string_view text);
+  static bool take_plain(std::string_view text, Message& message);
   // Each takes one complete line, `first` being its place, and gives kSuccess or the error.
   Outcome take_first_line(std::string_view line);
   Outcome take_blank_line();

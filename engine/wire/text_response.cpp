@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <string>
 
+#include "engine/assert.h"
 #include "engine/wire/fields.h"
 
 namespace rollcall::engine {
@@ -27,24 +29,23 @@ class NumberHeader {
 
 }  // namespace
 
-TextResponseWriter::TextResponseWriter(std::uint16_t success_code) {
+TextResponseWriter::TextResponseWriter(std::uint16_t success_code) : texts_{} {
   for (std::size_t i = 0; i < kOutcomes; ++i) {
     const auto outcome = static_cast<Outcome>(i);
     const unsigned code =
         outcome == Outcome::kSuccess ? success_code : static_cast<unsigned>(status_of(outcome));
-    texts_[i].first_line = "Response " + std::to_string(code) + " P2Pv1\n";
-    texts_[i].whole = texts_[i].first_line + "\n" + std::string(message_of(outcome)) + "\n";
+    const std::string first_line = "Response " + std::to_string(code) + " P2Pv1\n";
+    const std::string whole = first_line + "\n" + std::string(message_of(outcome)) + "\n";
+    Text& text = texts_[i];
+    ROLLCALL_ASSERT(whole.size() <= text.text.size());
+    std::ranges::copy(whole, text.text.begin());
+    text.first_line_bytes = static_cast<std::uint8_t>(first_line.size());
+    text.bytes = static_cast<std::uint8_t>(whole.size());
   }
 }
 
-void TextResponseWriter::write(const ServerResponse& response, OutputBuffer& out) const {
-  const bool has_headers = response.framing == AnswerFraming::kLength ||
-                           response.cookie.has_value() || response.total.has_value();
-  if (!has_headers) {
-    std::string_view whole = texts_[static_cast<std::size_t>(response.outcome)].whole;
-    if (response.framing == AnswerFraming::kBare) whole.remove_suffix(1);
-    return out.append(whole);
-  }
+void TextResponseWriter::write_with_headers(const ServerResponse& response,
+                                            OutputBuffer& out) const {
   const std::string_view message = message_of(response.outcome);
   const std::size_t before = out.size();
   write_head(response, out);
@@ -55,7 +56,7 @@ void TextResponseWriter::write(const ServerResponse& response, OutputBuffer& out
 
 // Everything before the message, except ContentLength, which `finish` adds.
 void TextResponseWriter::write_head(const ServerResponse& response, OutputBuffer& out) const {
-  out.append(texts_[static_cast<std::size_t>(response.outcome)].first_line);
+  out.append(texts_[static_cast<std::size_t>(response.outcome)].first_line());
   if (response.cookie.has_value()) {
     char digits[kCookieTextBytes];
     write_cookie(*response.cookie, digits);
@@ -77,9 +78,9 @@ void TextResponseWriter::finish(const ServerResponse& response, std::size_t befo
     case AnswerFraming::kLineFeed:
       return out.append("\n");
     case AnswerFraming::kLength: {
-      const std::string& first_line = texts_[static_cast<std::size_t>(response.outcome)].first_line;
+      const Text& text = texts_[static_cast<std::size_t>(response.outcome)];
       const NumberHeader header("ContentLength", out.size() - message_start);
-      out.insert_before_tail(out.size() - before - first_line.size(), header.text());
+      out.insert_before_tail(out.size() - before - text.first_line_bytes, header.text());
       return;
     }
   }

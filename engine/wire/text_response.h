@@ -3,8 +3,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "engine/cookie.h"
@@ -38,7 +38,15 @@ class TextResponseWriter {
   explicit TextResponseWriter(std::uint16_t success_code);
 
   // A response with its outcome's message.
-  void write(const ServerResponse& response, OutputBuffer& out) const;
+  void write(const ServerResponse& response, OutputBuffer& out) const {
+    const bool has_headers = response.framing == AnswerFraming::kLength ||
+                             response.cookie.has_value() || response.total.has_value();
+    if (has_headers) return write_with_headers(response, out);
+    const Text& text = texts_[static_cast<std::size_t>(response.outcome)];
+    // All of the array, because a copy of constant length is a few instructions.
+    std::memcpy(out.prepare(sizeof text.text), text.text.data(), sizeof text.text);
+    out.commit(response.framing == AnswerFraming::kBare ? text.bytes - std::size_t{1} : text.bytes);
+  }
 
   // A successful response whose message is a list. `append_peers` appends `'address', ` for each
   // peer to `out`.
@@ -56,13 +64,17 @@ class TextResponseWriter {
   }
 
  private:
+  void write_with_headers(const ServerResponse& response, OutputBuffer& out) const;
   void write_head(const ServerResponse& response, OutputBuffer& out) const;
   void finish(const ServerResponse& response, std::size_t before, std::size_t message_start,
               OutputBuffer& out) const;
 
+  // A whole answer with a line feed at its end, which begins with its first line.
   struct Text {
-    std::string first_line;
-    std::string whole;  // with a line feed at its end
+    std::array<char, 80> text;
+    std::uint8_t first_line_bytes;
+    std::uint8_t bytes;
+    std::string_view first_line() const { return {text.data(), first_line_bytes}; }
   };
   std::array<Text, kOutcomes> texts_;
 };
