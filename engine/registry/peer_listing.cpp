@@ -12,6 +12,12 @@ namespace {
 
 static_assert(kEndpointTextBytesMax + std::string_view("'', ").size() == limits::kPeerTextBytesMax);
 
+// How far a listing looks ahead, and how much of a chunk it asks for: what one of IPv4 addresses
+// takes. The processor itself goes on from there.
+constexpr std::size_t kChunksAhead = 2;
+constexpr std::size_t kBytesAhead = 832;
+constexpr std::size_t kCacheLineBytes = 64;
+
 std::size_t write_peer(const ClientEntry& entry, char* to) {
   to[0] = '\'';
   const std::size_t bytes = write_endpoint({entry.host, entry.port}, to + 1);
@@ -24,6 +30,7 @@ std::size_t write_peer(const ClientEntry& entry, char* to) {
 PeerListing::PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t rendered_bytes_max)
     : pool_(pool),
       generator_(generator),
+      draws_{generator_.next(), generator_.next()},
       rendered_slots_max_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))) {}
 
 std::size_t PeerListing::grow() {
@@ -38,9 +45,16 @@ std::size_t PeerListing::grow() {
 
 void PeerListing::insert(EntryNumber number) {
   const std::size_t last = grow();
-  const std::size_t place = generator_.below(size_);
+  const std::size_t place = SampleGenerator::below(size_, std::exchange(draws_[0], draws_[1]));
+  draws_[1] = generator_.next();
   if (place != last) put(last, at(place));
   put(place, number);
+
+  // Two waits for memory, one after the other, if the next insertions had to begin with them.
+  if (size_ + 2 > order_.size() * kBlockPeers) return;
+  __builtin_prefetch(&at(SampleGenerator::below(size_ + 2, draws_[1])), 1);
+  const std::size_t next_place = SampleGenerator::below(size_ + 1, draws_[0]);
+  if (next_place < size_) __builtin_prefetch(&pool_[at(next_place)], 1);
 }
 
 void PeerListing::add_unshuffled(EntryNumber number) { put(grow(), number); }
@@ -80,7 +94,13 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
   ROLLCALL_ASSERT(first <= last);
   ROLLCALL_ASSERT(last <= size_);
   std::size_t listed = 0;
+  const std::size_t chunks_end =
+      (std::min(last, first + peers_max) + kChunkPeers - 1) / kChunkPeers;
+  for (std::size_t ahead = 0; ahead < kChunksAhead; ++ahead) {
+    prefetch(first / kChunkPeers + ahead, chunks_end);
+  }
   while (first < last && listed < peers_max) {
+    prefetch(first / kChunkPeers + kChunksAhead, chunks_end);
     const RenderedChunk& chunk = rendered(first / kChunkPeers, now);
     const std::size_t from = first % kChunkPeers;
     std::size_t to = std::min(kChunkPeers, from + (last - first));
@@ -97,6 +117,13 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
                 static_cast<std::size_t>(chunk.ends[to] - chunk.ends[from])});
   }
   return listed;
+}
+
+void PeerListing::prefetch(std::size_t chunk, std::size_t chunks_end) const {
+  if (chunk >= chunks_end) return;
+  const auto* at = reinterpret_cast<const char*>(rendered_[chunk % rendered_.size()].get());
+  if (at == nullptr) return;
+  for (std::size_t i = 0; i < kBytesAhead; i += kCacheLineBytes) __builtin_prefetch(at + i);
 }
 
 const PeerListing::RenderedChunk& PeerListing::rendered(std::size_t chunk, Instant now) {

@@ -82,11 +82,15 @@ class PeerListing {
   std::size_t grow();
   void put(std::size_t position, EntryNumber number);
   void invalidate(std::size_t position);
+  // Asks the processor to load the text of a chunk, if it is before the end.
+  void prefetch(std::size_t chunk, std::size_t chunks_end) const;
   const RenderedChunk& rendered(std::size_t chunk, Instant now);
   void render(RenderedChunk& into, std::size_t chunk, Instant now);
 
   EntryPool& pool_;
   SampleGenerator generator_;
+  // What will decide where the next two insertions go.
+  std::array<std::uint64_t, 2> draws_;
   std::vector<std::unique_ptr<Block>> order_;
   std::size_t size_ = 0;
   // Whether a chunk's text, if it is in the cache, is that of its entries. A bit each, so that a
