@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/bench_support.h"
 #include "engine/engine.h"
-#include "engine/wire/text_request.h"
 #include "tests/support/allocation_counter.h"
 #include "tests/support/seeded_random.h"
 
@@ -20,22 +20,10 @@ namespace {
 using engine::HostAddress;
 using engine::OutputBuffer;
 using engine::Time;
-using engine::WallTime;
 using tests::AllocationCounter;
 using tests::SeededRandom;
 
 constexpr std::size_t kBatch = engine::limits::kBatchRequestsMax;
-
-std::string nick_of(std::size_t peer) {
-  std::string digits = std::to_string(peer);
-  return "peer-" + std::string(8 - digits.size(), '0') + digits;
-}
-
-Time time_at(engine::Duration since_start) {
-  return {engine::Instant(since_start),
-          WallTime(std::chrono::seconds(1'700'000'000) +
-                   std::chrono::floor<std::chrono::seconds>(since_start))};
-}
 
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text));
@@ -58,8 +46,7 @@ class Fixture {
     session_ = engine_.open(host_, time_at({}));
     std::string text;
     for (std::size_t peer = 0; peer < peers; ++peer) {
-      text =
-          "Register P2Pv1\n\n" + nick_of(peer) + "\n" + std::to_string(1024 + peer % 60000) + "\n";
+      text = "Register P2Pv1\n\n" + nick_of(peer) + "\n" + std::to_string(port_of(peer)) + "\n";
       receive(text);
     }
   }
@@ -72,7 +59,7 @@ class Fixture {
       for (std::size_t i = 0; i < kBatch; ++i) {
         const std::size_t peer = generator() % peers_;
         batch += head + nick_of(peer) + "\n";
-        if (has_port) batch += std::to_string(1024 + peer % 60000) + "\n";
+        if (has_port) batch += std::to_string(port_of(peer)) + "\n";
       }
     }
     return batches;
@@ -114,9 +101,7 @@ void run_batches(benchmark::State& state, Fixture& fixture, const std::vector<st
     benchmark::DoNotOptimize(fixture.receive(batches[next]));
     if (++next == batches.size()) next = 0;
   }
-  const double requests = static_cast<double>(state.iterations()) * kBatch;
-  state.counters["request"] =
-      benchmark::Counter(requests, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["request"] = each_of(state, kBatch);
 }
 
 void BM_Engine_RegisterRenewal(benchmark::State& state) {
@@ -132,37 +117,27 @@ void BM_Engine_KeepAlive(benchmark::State& state) {
               "Response 20 P2Pv1\n\nSuccess\n");
 }
 
-void scales(benchmark::internal::Benchmark* benchmark) {
-  if (std::getenv("ROLLCALL_BENCH_TINY") != nullptr) {
-    benchmark->Arg(1000);
-  } else {
-    benchmark->Arg(1000)->Arg(1'000'000)->Arg(10'000'000);
-  }
-}
-BENCHMARK(BM_Engine_RegisterRenewal)->Apply(scales);
-BENCHMARK(BM_Engine_KeepAlive)->Apply(scales);
-
-void BM_TextRequest_ParseRegister(benchmark::State& state) {
-  const std::string text = "Register P2Pv1\n\npeer-00001234\n65400\n";
-  engine::Message message;
-  for (auto _ : state) {
-    engine::TextRequestParser parser;
-    benchmark::DoNotOptimize(parser.advance(text, message));
-    benchmark::DoNotOptimize(message);
-  }
-  if (message.request.port != 65400) state.SkipWithError("a wrong parse");
-}
-BENCHMARK(BM_TextRequest_ParseRegister);
+BENCHMARK(BM_Engine_RegisterRenewal)->Apply(all_scales);
+BENCHMARK(BM_Engine_KeepAlive)->Apply(all_scales);
 
 void BM_Engine_LimitedQuery(benchmark::State& state) {
   Fixture fixture(static_cast<std::size_t>(state.range(0)));
   const std::string query = "PQuery P2Pv1\nLimit: 50\n\npeer-00000007\n";
-  if (std::ranges::count(fixture.receive(query), ':') != 51) {
+  // As many as their answers do not fill the output with.
+  constexpr std::size_t kQueries = 32;
+  std::string batch;
+  for (std::size_t i = 0; i < kQueries; ++i) batch += query;
+  if (std::ranges::count(fixture.receive(batch), ':') != 51 * kQueries) {
     return state.SkipWithError("a wrong answer");
   }
-  for (auto _ : state) benchmark::DoNotOptimize(fixture.receive(query));
+  // Until nearly every part of the list has been asked for, and stands in the listing's cache as
+  // far as that goes.
+  const auto peers = static_cast<std::size_t>(state.range(0));
+  for (std::size_t listed = 0; listed < 5 * peers; listed += 50 * kQueries) fixture.receive(batch);
+  for (auto _ : state) benchmark::DoNotOptimize(fixture.receive(batch));
+  state.counters["request"] = each_of(state, kQueries);
 }
-BENCHMARK(BM_Engine_LimitedQuery)->Apply(scales);
+BENCHMARK(BM_Engine_LimitedQuery)->Apply(all_scales);
 
 void BM_Engine_WholeQuery(benchmark::State& state) {
   Fixture fixture(1000);
