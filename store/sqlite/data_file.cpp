@@ -88,11 +88,14 @@ std::optional<OpenError> DataFile::look(bool& exists) {
 
 std::optional<OpenError> DataFile::open(std::optional<Database>& to, std::int64_t& version) {
   if (auto error = inspect_header()) return error;
-  if (auto error = connect(to)) return error;
-  // Only now nobody else can be writing to it.
+  std::optional<OpenError> error = connect(to);
+  if (error.has_value() && error->kind == Kind::kInUse) return error;
+  // Only now nobody else can be writing to it. What SQLite does not like about a WAL it does not
+  // say.
   const WalInspection wal = inspect_wal(files_, wal_path());
-  if (wal.error != 0) return error_of_errno(wal.error);
   if (wal.is_damaged) return damaged("changes in " + wal_path() + " cannot be read");
+  if (error.has_value()) return error;
+  if (wal.error != 0) return error_of_errno(wal.error);
   return check_schema(*to, version);
 }
 

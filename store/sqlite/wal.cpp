@@ -16,6 +16,7 @@ constexpr std::size_t kFrameBytes = kFrameHeaderBytes + kPageBytes;
 constexpr std::size_t kFramesAtATime = 256;
 
 constexpr std::uint32_t kMagic = 0x377F0682;  // and 1 more where checksums are of big-endian words
+constexpr std::uint32_t kVersion = 3'007'000;
 
 std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
   std::uint32_t value = 0;
@@ -59,7 +60,8 @@ struct Header {
       : is_big_endian((big_endian(bytes, 0) & 1) != 0),
         salts(bytes.substr(16, 8)),
         checksum(checksum_at(bytes, 24)) {
-    is_whole = (big_endian(bytes, 0) & ~1u) == kMagic && big_endian(bytes, 8) == kPageBytes &&
+    is_whole = (big_endian(bytes, 0) & ~1u) == kMagic && big_endian(bytes, 4) == kVersion &&
+               big_endian(bytes, 8) == kPageBytes &&
                extended({}, bytes.substr(0, 24), is_big_endian) == checksum;
   }
 };
