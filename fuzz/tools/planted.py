@@ -49,6 +49,7 @@ LIKELY = [
     ("engine/", ["session_model", "sessions", "durability", "split"]),
     ("store/record", ["record", "durability"]),
     ("store/lease_clock", ["record", "durability"]),
+    ("store/sqlite", ["store_bytes"]),
     ("store/", ["durability", "record"]),
 ]
 

@@ -1,4 +1,4 @@
-"""Makes first inputs of every target from the golden exchanges, one folder a target.
+"""Makes first inputs of the targets, most from the golden exchanges, one folder a target.
 
 They are where a campaign begins; what is committed is what is left of them and of what campaigns
 found, after `./dev fuzz --minimize`.
@@ -146,8 +146,42 @@ def operations(exchange):
     return registry, sessions
 
 
+BASES = 6  # of store_bytes_fuzzer.cpp
+
+
+def edit(kind, offset, content=b""):
+    return bytes([kind]) + offset.to_bytes(3, "little") + bytes([len(content)]) + content
+
+
+def data_files():
+    """Files that a store has written: whole, cut, damaged in either file, and others' files."""
+    for base in range(BASES):
+        choice = bytes([base])
+        yield choice
+        for bytes_left in (0, 1, 99, 100, 4095, 4096, 8192, 12288, 16383):
+            yield choice + edit(2, bytes_left)
+        for bytes_left in (0, 31, 32, 56, 4151, 4152, 8272):
+            yield choice + edit(3, bytes_left)
+        for offset in (0, 16, 24, 28, 60, 68, 92, 100, 103, 105, 4096, 4101, 8192, 8200, 12288,
+                       16300):
+            yield choice + edit(0, offset, b"\xff\x00\xff")
+        for offset in (0, 12, 16, 24, 32, 36, 48, 56, 157, 4152, 4176, 8300):
+            damaged = choice + edit(1, offset, b"\x01\x02")
+            yield damaged
+            yield damaged + edit(6, 0)
+        # One wrong byte, where there may be a row or a frame.
+        for end_of_page in range(4096, 20480, 4096):
+            for before in (5, 30, 77, 150, 333, 1024, 2500, 4000):
+                yield choice + edit(0, end_of_page - before, b"Z")
+                yield choice + edit(1, end_of_page - before, b"Z")
+    for text in (b"", b"SQLite format 3\0", b"nick,host,port\n", bytes(200)):
+        yield b"\0" + edit(4, 0) + text
+
+
 def seeds():
     """(target, input) of everything there is."""
+    for data in data_files():
+        yield "store_bytes", data
     for number, exchange in enumerate(exchanges()):
         text = stream(exchange)
         yield "split", text
