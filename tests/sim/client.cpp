@@ -307,24 +307,11 @@ bool Client::take_answer(const Verdicts& verdicts) {
     if (*verdict == engine::Verdict::kFailed) outcome = Outcome::kStoreFailed;
     if (*verdict == engine::Verdict::kStopping) outcome = Outcome::kServerStopping;
   }
-  std::size_t bytes = 0;
-  if (outcome == Outcome::kSuccess && expected.list.has_value()) {
-    const std::optional<std::size_t> length = length_of_list(received_, expected);
-    if (!length.has_value()) return false;
-    bytes = *length;
-  } else {
-    std::string text = text_of(outcome, expected, context_.setting.engine.success_code);
-    if (expected.or_else.has_value() && !received_.starts_with(text)) {
-      const std::string other =
-          text_of(*expected.or_else, expected, context_.setting.engine.success_code);
-      if (received_.starts_with(std::string_view(other).substr(0, received_.size()))) text = other;
-    }
-    if (!received_.starts_with(std::string_view(text).substr(0, received_.size()))) {
-      broken("answered " + tests::escaped(received_) + " instead of " + tests::escaped(text));
-    }
-    if (received_.size() < text.size()) return false;
-    bytes = text.size();
-  }
+  const bool is_list = outcome == Outcome::kSuccess && expected.list.has_value();
+  const std::optional<std::size_t> length =
+      is_list ? length_of_list(received_, expected) : length_of_message(outcome, expected);
+  if (!length.has_value()) return false;
+
   if (outcome == Outcome::kStoreFailed || outcome == Outcome::kServerStopping) {
     context_.tally.count(outcome == Outcome::kStoreFailed ? Met::kUnknownAnswer
                                                           : Met::kStoppingAnswer);
@@ -332,9 +319,25 @@ bool Client::take_answer(const Verdicts& verdicts) {
   } else if (expected.is_change) {
     context_.oracle.acknowledge(expected);
   }
-  received_.erase(0, bytes);
+  received_.erase(0, *length);
   owed_.pop_front();
   return true;
+}
+
+// How long the answer at the front of what was received is, if it is all there and right.
+std::optional<std::size_t> Client::length_of_message(Outcome outcome,
+                                                     const Expected& expected) const {
+  const auto is_begun = [this](const std::string& text) {
+    return received_.starts_with(std::string_view(text).substr(0, received_.size()));
+  };
+  std::string text = text_of(outcome, expected, context_.setting.engine.success_code);
+  if (expected.or_else.has_value() && !is_begun(text)) {
+    text = text_of(*expected.or_else, expected, context_.setting.engine.success_code);
+  }
+  if (!is_begun(text)) {
+    broken("answered " + tests::escaped(received_) + " instead of " + tests::escaped(text));
+  }
+  return received_.size() < text.size() ? std::nullopt : std::optional(text.size());
 }
 
 // How long the list answer at the front of `text` is, if it is all there and right.

@@ -98,6 +98,8 @@ class Client {
 
   // Takes the answer at the front of what was received. False if it is not all there.
   bool take_answer(const Verdicts& verdicts);
+  std::optional<std::size_t> length_of_message(engine::Outcome outcome,
+                                               const Expected& expected) const;
   std::optional<std::size_t> length_of_list(std::string_view text, const Expected& expected) const;
   void require_list(std::string_view message, const ExpectedList& expected) const;
   [[noreturn]] void broken(const std::string& what) const;

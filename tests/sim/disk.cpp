@@ -102,6 +102,7 @@ SqliteDisk::SqliteDisk(bool lies)
 
 std::unique_ptr<store::Store> SqliteDisk::open() {
   before_.reset();
+  is_all_durable_ = std::exchange(has_lost_power_, false);
   SqliteStore::Options options;
   options.checkpoint_bytes = kCheckpointBytes;
   options.rewrite_bytes_min = kRewriteBytes;
@@ -126,7 +127,13 @@ void SqliteDisk::do_fail_after(std::size_t operations, Result result, bool for_g
 }
 
 void SqliteDisk::do_lose_power(std::size_t survival) {
-  before_ = std::exchange(disk_, disk_->crash(survival));
+  // The first of every eight ways is the strictest, another one that only the process ends.
+  std::unique_ptr<SimulatedDisk> after = survival % 8 == kNothingSurvives
+                                             ? disk_->crash(tests::Survival::kNothing, 0, survival)
+                                         : survival % 8 == 4 ? disk_->kill()
+                                                             : disk_->crash(survival);
+  has_lost_power_ = survival % 8 != 4;
+  before_ = std::exchange(disk_, std::move(after));
 }
 
 }  // namespace rollcall::sim

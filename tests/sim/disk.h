@@ -11,6 +11,9 @@
 
 namespace rollcall::sim {
 
+// So that nothing survives that was not synced.
+inline constexpr std::size_t kNothingSurvives = 0;
+
 // What outlives the server: a disk that fails on demand, in a machine whose power does.
 class Disk {
  public:
@@ -29,12 +32,15 @@ class Disk {
   // The next `operations` are done; the one behind them is not, and none after it.
   virtual void lose_power_after(std::size_t operations) = 0;
   virtual bool has_power() const = 0;
-  // Power is lost, now if it is not yet, and comes back. What survives of what was not synced
-  // follows from `survival`. The store may only be destroyed now.
+  // Power is lost, now if it is not yet, and comes back; or the server is killed. What survives of
+  // what was not synced follows from `survival`. The store may only be destroyed now.
   void lose_power(std::size_t survival);
   // No loss of power is to come.
   virtual void keep_power() = 0;
 
+  // Whether all that the last store found has survived a loss of power already. What a server that
+  // was stopped or killed had written may not have: it is durable from the next commit on.
+  virtual bool is_all_durable() const { return true; }
   // Batches that would not survive for sure, where that is known.
   virtual std::size_t unsynced_batches() const { return 0; }
 
@@ -84,6 +90,7 @@ class SqliteDisk final : public Disk {
   void lose_power_after(std::size_t operations) override;
   bool has_power() const override { return !disk_->io().is_power_off(); }
   void keep_power() override { disk_->io().crash_at(UINT64_MAX); }
+  bool is_all_durable() const override { return is_all_durable_; }
 
  private:
   void do_fail_after(std::size_t operations, store::Result result, bool for_good) override;
@@ -91,6 +98,8 @@ class SqliteDisk final : public Disk {
   void do_lose_power(std::size_t survival) override;
 
   std::unique_ptr<tests::SimulatedDisk> disk_;
+  bool has_lost_power_ = true;  // since a store was opened
+  bool is_all_durable_ = true;
   // A store that is to be destroyed may still use it.
   std::unique_ptr<tests::SimulatedDisk> before_;
 };

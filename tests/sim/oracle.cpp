@@ -227,16 +227,29 @@ ExpectedList Oracle::expected_list(const SentRequest& request, Instant now) cons
 }
 
 void Oracle::acknowledge(const Expected& expected) {
-  Nick& nick = nicks_[expected.nick];
-  for (; nick.first_version < expected.version; ++nick.first_version) nick.versions.pop_front();
+  // A commit makes everything durable that the store had found.
+  make_recovery_durable();
+  drop_versions_before(expected.version, nicks_[expected.nick]);
   durable_jump_ = std::max(durable_jump_, expected.jump);
 }
 
-void Oracle::recovered(std::span<const Peer, kNicks> peers, Instant now) {
+void Oracle::drop_versions_before(std::uint64_t version, Nick& nick) {
+  for (; nick.first_version < version; ++nick.first_version) nick.versions.pop_front();
+}
+
+void Oracle::make_recovery_durable() {
+  if (is_recovery_durable_) return;
+  is_recovery_durable_ = true;
+  for (Nick& nick : nicks_) drop_versions_before(nick.found_version, nick);
+  // Whatever the store had in mind, its deadlines are understood by the wall clock of that time.
+  durable_jump_ = std::max(durable_jump_, recovery_jump_);
+}
+
+void Oracle::recovered(std::span<const Peer, kNicks> peers, bool is_durable, Instant now) {
   for (std::size_t nick = 0; nick < kNicks; ++nick) collapse(nick, peers[nick], now);
-  // Whatever the store had in mind, its deadlines are understood by today's wall clock from here
-  // on.
-  durable_jump_ = jumps_.size() - 1;
+  recovery_jump_ = jumps_.size() - 1;
+  is_recovery_durable_ = false;
+  if (is_durable) make_recovery_durable();
 }
 
 void Oracle::collapse(std::size_t number, const Peer& found, Instant now) {
@@ -261,11 +274,12 @@ void Oracle::collapse(std::size_t number, const Peer& found, Instant now) {
   nick.live = live;
   nick.address_hash = hash_of({live.host, live.port});
 
-  const std::deque<Peer> before = std::exchange(nick.versions, {});
-  nick.first_version += before.size();
-  for (const Peer& version : before) {
-    if (is_found(version)) add_as_stored(version, found, nick.versions);
+  std::deque<Peer> as_stored;
+  for (const Peer& version : nick.versions) {
+    if (is_found(version)) add_as_stored(version, found, as_stored);
   }
+  nick.found_version = nick.first_version + nick.versions.size();
+  nick.versions.insert(nick.versions.end(), as_stored.begin(), as_stored.end());
 }
 
 void Oracle::add_as_stored(Peer version, const Peer& found, std::deque<Peer>& to) const {

@@ -112,8 +112,8 @@ class Oracle {
   void acknowledge(const Expected& expected);
 
   void wall_jumped(std::chrono::milliseconds total) { jumps_.push_back(total); }
-  // The crash is over: this is what is there.
-  void recovered(std::span<const Peer, kNicks> peers, engine::Instant now);
+  // The crash is over: this is what is there, and, if `is_durable`, will be after the next one.
+  void recovered(std::span<const Peer, kNicks> peers, bool is_durable, engine::Instant now);
   // How many are active.
   std::size_t active(engine::Instant now) const;
 
@@ -130,6 +130,7 @@ class Oracle {
     std::uint64_t address_hash = 0;
     std::deque<Peer> versions{Peer{}};
     std::uint64_t first_version = 0;
+    std::uint64_t found_version = 0;  // the first of those that recovery found
     std::size_t registrations = 0;
   };
 
@@ -144,6 +145,9 @@ class Oracle {
               const Told& told, Expected& expected);
   ExpectedList expected_list(const SentRequest& request, engine::Instant now) const;
   void collapse(std::size_t nick, const Peer& found, engine::Instant now);
+  // What recovery found survives from now on.
+  void make_recovery_durable();
+  static void drop_versions_before(std::uint64_t version, Nick& nick);
   // All that the store may have, where recovery made `found` of what may have been `version`.
   void add_as_stored(Peer version, const Peer& found, std::deque<Peer>& to) const;
   bool may_be(const Peer& version, const Peer& found, engine::Instant now) const;
@@ -155,6 +159,8 @@ class Oracle {
   // store may have any of them in mind.
   std::vector<std::chrono::milliseconds> jumps_{std::chrono::milliseconds(0)};
   std::size_t durable_jump_ = 0;
+  std::size_t recovery_jump_ = 0;  // when it recovered
+  bool is_recovery_durable_ = true;
 };
 
 }  // namespace rollcall::sim

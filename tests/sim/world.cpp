@@ -24,8 +24,8 @@ namespace {
 
 constexpr store::WallInstant kWallStart{std::chrono::days(20'000) + std::chrono::hours(20)};
 
-// Events between two looks at all that must hold.
-constexpr std::uint64_t kEventsBetweenFullChecks = 1000;
+// Events between two looks at what only grows slowly.
+constexpr std::uint64_t kEventsBetweenBudgets = 1000;
 
 // Steps of time, from none to the edges of the timers there are.
 constexpr std::array<Duration, 24> kSteps = {
@@ -35,22 +35,10 @@ constexpr std::array<Duration, 24> kSteps = {
 // The longer half of them is drawn more seldom.
 constexpr std::size_t kShortSteps = 12;
 
-constexpr std::array<std::chrono::seconds, 16> kJumps = {1s,
-                                                         -1s,
-                                                         2s,
-                                                         -2s,
-                                                         10s,
-                                                         -10s,
-                                                         59s,
-                                                         -59s,
-                                                         60s,
-                                                         -60s,
-                                                         600s,
-                                                         -600s,
-                                                         2h,
-                                                         -2h,
-                                                         std::chrono::days(2),
-                                                         -std::chrono::days(2)};
+// Seconds that the wall clock is set forward or back by: within the drift that is not written down,
+// just over it, and up to two days.
+constexpr std::array kJumps = {1,  -1,  2,   -2,   10,   -10,   59,     -59,
+                               60, -60, 600, -600, 7200, -7200, 172800, -172800};
 
 // More than there is ever to do for the store's thread at one instant.
 constexpr std::size_t kStoreStepsMax = 10'000;
@@ -67,6 +55,12 @@ constexpr std::array<Duration, 4> kBootClocks = {1s, 1000s, 1h, std::chrono::day
 std::size_t requests_of(const Event& event) {
   const std::size_t few = std::size_t{1} + event.amount % 16;
   return few * (std::size_t{1} + event.amount / 16 % 4);
+}
+
+// Operations of the disk before the one at which something happens: mostly of the next commit, or
+// anywhere in a replacement or a recovery.
+std::size_t operations_before(const Event& event) {
+  return event.choice >> 8 & (event.amount % 4 == 0 ? 63 : 3);
 }
 
 void mix_in(std::uint64_t value, std::uint64_t& hash) {
@@ -117,7 +111,7 @@ void World::take(const Event& event) {
   check_clients();
   if (!is_up()) return;
   server_->check_invariants();
-  if (events_ % kEventsBetweenFullChecks == 0) server_->check_budgets();
+  if (events_ % kEventsBetweenBudgets == 0) server_->check_budgets();
 }
 
 void World::do_event(const Event& event) {
@@ -228,7 +222,7 @@ void World::do_time_event(const Event& event) {
       return;
     }
     case EventKind::kWallJump:
-      return jump_wall(kJumps[event.amount % kJumps.size()]);
+      return jump_wall(std::chrono::seconds(kJumps[event.amount % kJumps.size()]));
     default:
       return;
   }
@@ -337,7 +331,8 @@ void World::do_store_event(const Event& event) {
     case EventKind::kStoreFails: {
       constexpr std::array kResults = {Result::kFull, Result::kFailed, Result::kDistrusted};
       const bool for_good = event.choice % 4 == 0;
-      disk_->fail_after(event.amount % 4, kResults[event.amount / 4 % kResults.size()], for_good);
+      disk_->fail_after(operations_before(event), kResults[event.choice / 4 % kResults.size()],
+                        for_good);
       if (is_up()) server_->note_failures(for_good);
       return;
     }
@@ -362,7 +357,7 @@ void World::do_server_event(const Event& event) {
       return lose_power(event.amount);
     case EventKind::kPowerLossInCommit:
       survival_ = event.amount;
-      return disk_->lose_power_after(event.choice % 4);
+      return disk_->lose_power_after(operations_before(event));
     case EventKind::kStop:
       if (!is_up()) return;
       tally_.count(Met::kStop);
@@ -370,13 +365,12 @@ void World::do_server_event(const Event& event) {
       look_at_power();
       if (!is_up()) return;
       settle();
-      check_clients();
-      return lose_power(0);
+      return end_server();
     case EventKind::kRestart: {
       if (is_up()) return;
       survival_ = event.amount;
       // Power may be lost again while it recovers, or soon after.
-      if (event.amount % 8 == 0) disk_->lose_power_after(event.amount / 8 % 2 * event.choice % 64);
+      if (event.client % 8 == 0) disk_->lose_power_after(operations_before(event));
       return start(kBootClocks[event.choice % kBootClocks.size()]);
     }
     default:
@@ -388,6 +382,13 @@ void World::look_at_power() {
   if (!is_up() || server_->has_power()) return;
   tally_.count(Met::kPowerLossInCommit);
   lose_power(survival_);
+}
+
+void World::end_server() {
+  check_clients();
+  for (Client& client : clients_) client.lose_server();
+  server_.reset();
+  if (!disk_->has_power()) disk_->lose_power(survival_);
 }
 
 void World::lose_power(std::size_t survival) {
@@ -430,7 +431,7 @@ void World::start(Duration boot_clock) {
   decided_ = closings_ = refused_ = 0;
   const std::array<Peer, kNicks> peers = server_->peers();
   for (const Peer& peer : peers) mix_in(peer, hash_);
-  oracle_.recovered(peers, now_);
+  oracle_.recovered(peers, disk_->is_all_durable(), now_);
   server_->check_invariants();
 }
 
@@ -454,7 +455,7 @@ void World::finish() {
   pass(kSettlingTime, false);
   check_settled();
 
-  lose_power(0);
+  lose_power(kNothingSurvives);
   start(1s);
   if (!is_up()) throw Broken("the server does not start");
   check_everybody_expires();

@@ -69,6 +69,8 @@ class World {
 
   bool is_up() const { return server_ != nullptr; }
   void start(engine::Duration boot_clock);
+  // It stops in order.
+  void end_server();
   // What survives of what was not synced follows from `survival`.
   void lose_power(std::size_t survival);
   void jump_wall(std::chrono::seconds by);
