@@ -178,6 +178,26 @@ def data_files():
         yield b"\0" + edit(4, 0) + text
 
 
+# As in tests/sim/event.h.
+REQUESTS, PART, HALF_CLOSE, RESET, PASS, STORE, POWER_LOSS, RESTART = 0, 1, 2, 6, 13, 16, 19, 22
+
+
+def schedule(exchange):
+    """Who does something when, as events of a simulation, and a crash at the end."""
+    events = b""
+    for number, (connection, what, argument) in enumerate(steps(exchange)):
+        kind = {">": REQUESTS, "eof": HALF_CLOSE, "reset": RESET, "wait": PASS,
+                "quiet": PASS}.get(what)
+        if kind == REQUESTS and not argument.endswith(b"\n"):
+            kind = PART
+        if kind is not None:
+            choice = 0x1F000001 * (number + len(argument)) & 0xFFFFFFFF
+            events += struct.pack("<BBHI", kind, ord(connection), len(argument), choice)
+    for kind in (STORE, POWER_LOSS, RESTART):
+        events += struct.pack("<BBHI", kind, 0, 3, 3)
+    return events
+
+
 def seeds():
     """(target, input) of everything there is."""
     for data in data_files():
@@ -199,6 +219,7 @@ def seeds():
             choices = struct.pack("<I", 0x01000000 * options + 0x0121 * (number + options))
             yield "registry_model", choices + registry
             yield "sessions", choices + sessions
+        yield "simulation", struct.pack("<Q", number) + schedule(exchange)
 
 
 def write(folder):
