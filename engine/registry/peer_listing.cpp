@@ -12,12 +12,6 @@ namespace {
 
 static_assert(kEndpointTextBytesMax + std::string_view("'', ").size() == limits::kPeerTextBytesMax);
 
-// How far a listing looks ahead, and how much of a chunk it asks for: what one of IPv4 addresses
-// takes. The processor itself goes on from there.
-constexpr std::size_t kChunksAhead = 2;
-constexpr std::size_t kBytesAhead = 832;
-constexpr std::size_t kCacheLineBytes = 64;
-
 std::size_t write_peer(const ClientEntry& entry, char* to) {
   to[0] = '\'';
   const std::size_t bytes = write_endpoint({entry.host, entry.port}, to + 1);
@@ -97,13 +91,7 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
   ROLLCALL_ASSERT(first <= last);
   ROLLCALL_ASSERT(last <= size_);
   std::size_t listed = 0;
-  const std::size_t chunks_end =
-      (std::min(last, first + peers_max) + kChunkPeers - 1) / kChunkPeers;
-  for (std::size_t ahead = 0; ahead < kChunksAhead; ++ahead) {
-    prefetch(first / kChunkPeers + ahead, chunks_end);
-  }
   while (first < last && listed < peers_max) {
-    prefetch(first / kChunkPeers + kChunksAhead, chunks_end);
     const RenderedChunk& chunk = rendered(first / kChunkPeers, now);
     const std::size_t from = first % kChunkPeers;
     std::size_t to = std::min(kChunkPeers, from + (last - first));
@@ -120,13 +108,6 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
                 static_cast<std::size_t>(chunk.ends[to] - chunk.ends[from])});
   }
   return listed;
-}
-
-void PeerListing::prefetch(std::size_t chunk, std::size_t chunks_end) const {
-  if (chunk >= chunks_end) return;
-  const auto* at = reinterpret_cast<const char*>(rendered_[chunk % rendered_.size()].get());
-  if (at == nullptr) return;
-  for (std::size_t i = 0; i < kBytesAhead; i += kCacheLineBytes) __builtin_prefetch(at + i);
 }
 
 const PeerListing::RenderedChunk& PeerListing::rendered(std::size_t chunk, Instant now) {

@@ -82,8 +82,6 @@ class PeerListing {
   std::size_t grow();
   void put(std::size_t position, EntryNumber number);
   void invalidate(std::size_t position);
-  // Asks the processor to load the text of a chunk, if it is before the end.
-  void prefetch(std::size_t chunk, std::size_t chunks_end) const;
   const RenderedChunk& rendered(std::size_t chunk, Instant now);
   void render(RenderedChunk& into, std::size_t chunk, Instant now);
 
