@@ -12,13 +12,13 @@ using sqlite::Database;
 using sqlite::DataFile;
 using sqlite::StateRow;
 
-// The journal may be this many times as long as the list before that is written anew: more of it
-// makes a start slower, less of it makes writing anew dearer.
-constexpr std::uint64_t kJournalPerList = 2;
+// The journal may be this much of the list before that is written anew: more of it makes a start
+// slower, less of it makes writing anew dearer.
+constexpr std::uint64_t kJournalPercent = 250;
 
-// Of appended records for each entry that is copied with them: while a list of n entries is
-// written, the journal grows by two records for each of them and no more.
-constexpr std::uint64_t kAppendedBytesPerEntry = 96;
+// Of appended records for each entry that is copied with them. While a list of n entries is
+// written, the journal grows by about n / 2 records, which a start has to read as well.
+constexpr std::uint64_t kAppendedBytesPerEntry = 20;
 
 Result result_of(int sqlite_result) {
   switch (sqlite_result) {
@@ -149,7 +149,7 @@ Result SqliteStore::maintain(EntrySource& entries, bool& more) {
   sqlite::ListRewrite& rewrite = pending_.rewrite;
   if (rewrite.is_idle()) {
     const std::uint64_t due_at =
-        std::max(options_.rewrite_bytes_min, pending_.state.entries.bytes * kJournalPerList);
+        std::max(options_.rewrite_bytes_min, pending_.state.entries.bytes * kJournalPercent / 100);
     if (pending_.journal_bytes < due_at) return Result::kDone;
   }
   const Result begun = begin();

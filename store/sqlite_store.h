@@ -58,9 +58,10 @@ class SqliteStore final : public Store {
     // The WAL is copied into the database when it is longer. Short ones are read fast after a
     // crash, and copied without anybody waiting for long.
     std::uint64_t checkpoint_bytes = std::uint64_t{4} << 20;
-    // The list is written anew when the journal has this many bytes, and twice as many as the list.
+    // The list is written anew when the journal has this many bytes, and more than twice as many as
+    // the list.
     std::uint64_t rewrite_bytes_min = std::uint64_t{16} << 20;
-    // Of entries in a step of that, where few changes arrive. Where many do, half as many.
+    // Of entries in a step of that, where few changes arrive; where many do, twice as many as they.
     std::size_t step_entries_min = 512;
     // Where the file is. Empty: on the system's disk. They must outlive the store.
     Files* files = nullptr;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -72,6 +73,40 @@ std::optional<Record> entry_of(const Statement& row) {
   return record;
 }
 
+// Rows that one statement inserts: to begin and end a statement takes as long as to insert a row.
+constexpr std::size_t kRowsAtATime = 32;
+
+std::string insertion_of(std::size_t rows) {
+  std::string sql = "INSERT INTO entries VALUES";
+  for (std::size_t i = 0; i < rows; ++i) {
+    sql += i == 0 ? "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" : ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  }
+  return sql;
+}
+
+using HostText = std::array<char, engine::kHostTextBytesMax>;
+
+// Row `row` of those that `to` inserts, with a blank id. `host` has to stay until it has run.
+void bind_entry(Statement& to, std::size_t row, const Record& record, HostText& host) {
+  const int before = static_cast<int>(row) * 10;
+  const std::size_t host_bytes = engine::write_host(record.host, host.data());
+  to.bind_null(before + 1);
+  to.bind_text(before + 2, record.nick);
+  to.bind_text(before + 3, {host.data(), host_bytes});
+  to.bind(before + 4, record.port);
+  to.bind(before + 5, record.active);
+  if (record.cookie.has_value()) {
+    const void* const bytes = record.cookie->bytes.data();
+    to.bind_blob(before + 6, {static_cast<const char*>(bytes), record.cookie->bytes.size()});
+  } else {
+    to.bind_null(before + 6);
+  }
+  to.bind(before + 7, record.deadline.time_since_epoch().count());
+  to.bind(before + 8, record.registered_at.time_since_epoch().count());
+  to.bind(before + 9, record.activity_bits);
+  to.bind(before + 10, record.activity_day);
+}
+
 // The lowest and the highest id that the query gives.
 int range_of(Statement& query, RowRange& rows) {
   const int result = query.step();
@@ -98,6 +133,8 @@ int expect(Statement& count, const RowRange& rows) {
 }  // namespace
 
 int Tables::prepare(Database& database) {
+  const std::string one_row = insertion_of(1);
+  const std::string many_rows = insertion_of(kRowsAtATime);
   const std::pair<const char*, Statement*> all[] = {
       {"INSERT OR REPLACE INTO state VALUES(1, ?, ?, ?, ?, ?, ?, ?)", &write_state_},
       {"SELECT journal_first, entries_first, entries_last, entries_bytes, entries_checksum, "
@@ -106,7 +143,8 @@ int Tables::prepare(Database& database) {
       {"INSERT INTO journal VALUES(?, ?, ?)", &append_journal_},
       {"SELECT sequence, records, checksum FROM journal WHERE sequence >= ? ORDER BY sequence",
        &read_journal_},
-      {"INSERT INTO entries VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &append_entry_},
+      {one_row.c_str(), &append_entry_},
+      {many_rows.c_str(), &append_entries_},
       {"SELECT * FROM entries WHERE id BETWEEN ? AND ? ORDER BY id", &read_entries_},
       {"SELECT (SELECT min(sequence) FROM journal), (SELECT max(sequence) FROM journal)",
        &journal_rows_},
@@ -186,39 +224,42 @@ int Tables::read_journal(std::int64_t first, const Visit& visit, std::int64_t& l
   return result == SQLITE_DONE ? SQLITE_OK : result;
 }
 
-int Tables::append_entry(std::int64_t id, const Record& record) {
-  std::array<char, engine::kHostTextBytesMax> host;
-  const std::size_t host_bytes = engine::write_host(record.host, host.data());
-  append_entry_.bind(1, id);
-  append_entry_.bind_text(2, record.nick);
-  append_entry_.bind_text(3, {host.data(), host_bytes});
-  append_entry_.bind(4, record.port);
-  append_entry_.bind(5, record.active);
-  if (record.cookie.has_value()) {
-    const auto& bytes = record.cookie->bytes;
-    const void* const data = bytes.data();
-    append_entry_.bind_blob(6, {static_cast<const char*>(data), bytes.size()});
-  } else {
-    append_entry_.bind_null(6);
+int Tables::append_entries(std::string_view packed, EntryRows& rows) {
+  std::array<Record, kRowsAtATime> records;
+  while (!packed.empty()) {
+    std::size_t size = 0;
+    std::int64_t id = rows.ids.last;
+    for (; size < records.size() && !packed.empty(); ++size) {
+      const std::string_view before = packed;
+      const std::optional<Record> record = unpack(packed);
+      if (!record.has_value()) return SQLITE_MISUSE;
+      records[size] = *record;
+      const std::string_view bytes = before.substr(0, before.size() - packed.size());
+      rows.bytes += bytes.size();
+      rows.checksum += checksum(RowKind::kEntry, ++id, bytes);
+    }
+    const int result = append_rows(std::span(records).first(size), rows.ids.last + 1);
+    if (result != SQLITE_OK) return result;
+    rows.ids.last = id;
   }
-  append_entry_.bind(7, record.deadline.time_since_epoch().count());
-  append_entry_.bind(8, record.registered_at.time_since_epoch().count());
-  append_entry_.bind(9, record.activity_bits);
-  append_entry_.bind(10, record.activity_day);
-  return append_entry_.run();
+  return SQLITE_OK;
 }
 
-int Tables::append_entries(std::string_view packed, EntryRows& rows) {
-  while (!packed.empty()) {
-    const std::string_view before = packed;
-    const std::optional<Record> record = unpack(packed);
-    if (!record.has_value()) return SQLITE_MISUSE;
-    const std::string_view bytes = before.substr(0, before.size() - packed.size());
-    const int result = append_entry(rows.ids.last + 1, *record);
+int Tables::append_rows(std::span<const Record> records, std::int64_t first_id) {
+  std::array<HostText, kRowsAtATime> hosts;
+  if (records.size() == kRowsAtATime) {
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      bind_entry(append_entries_, i, records[i], hosts[i]);
+    }
+    // The others get the ids behind the first one, which costs SQLite less than to be told them.
+    append_entries_.bind(1, first_id);
+    return append_entries_.run();
+  }
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    bind_entry(append_entry_, 0, records[i], hosts[i]);
+    append_entry_.bind(1, first_id + static_cast<std::int64_t>(i));
+    const int result = append_entry_.run();
     if (result != SQLITE_OK) return result;
-    ++rows.ids.last;
-    rows.bytes += bytes.size();
-    rows.checksum += checksum(RowKind::kEntry, rows.ids.last, bytes);
   }
   return SQLITE_OK;
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -59,7 +60,7 @@ class Tables {
   int read_journal(std::int64_t first, const Visit& visit, std::int64_t& last,
                    std::uint64_t& bytes);
 
-  // Adds a row for each of the packed records behind `rows`.
+  // Adds a row for each of the packed records behind `rows`. REQUIRES: no row is behind them.
   int append_entries(std::string_view packed, EntryRows& rows);
   // Calls `visit` with the packed records of many rows at a time, until it says no, and compares
   // what is found with what `rows` says.
@@ -77,13 +78,14 @@ class Tables {
   int delete_journal_row(std::int64_t sequence, std::uint64_t& bytes);
 
  private:
-  int append_entry(std::int64_t id, const Record& record);
+  int append_rows(std::span<const Record> records, std::int64_t first_id);
 
   Statement write_state_;
   Statement read_state_;
   Statement append_journal_;
   Statement read_journal_;
   Statement append_entry_;
+  Statement append_entries_;
   Statement read_entries_;
   Statement journal_rows_;
   Statement entry_rows_;
