@@ -1,5 +1,7 @@
 #include "tests/support/store_workloads.h"
 
+#include <sqlite3.h>
+
 #include <utility>
 
 #include "tests/support/server_process_on_disk.h"
@@ -103,6 +105,9 @@ const std::vector<Workload>& workloads() {
 std::unique_ptr<ProcessOnDisk> process_for(const Workload& workload,
                                            const SimulatedDisk::Options& disk,
                                            const ProcessOnDisk::Opener& opener) {
+  // SQLite draws the salts of a WAL from a generator of the whole process.
+  sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, 1, nullptr);
+  sqlite3_randomness(0, nullptr);
   auto on = std::make_unique<SimulatedDisk>(disk);
   auto opens = opener ? opener : sqlite_store_opener(workload.options);
   switch (workload.through) {

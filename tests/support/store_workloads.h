@@ -27,8 +27,8 @@ inline void PrintTo(const Workload& workload, std::ostream* to) { *to << workloa
 // Twenty different ones.
 const std::vector<Workload>& workloads();
 
-// A process that is ready to begin, on an empty disk. `opener`, if there is one, opens another kind
-// of store.
+// A process that is ready to begin, on an empty disk: the same every time. `opener`, if there is
+// one, opens another kind of store.
 std::unique_ptr<ProcessOnDisk> process_for(const Workload& workload,
                                            const SimulatedDisk::Options& disk = {},
                                            const ProcessOnDisk::Opener& opener = nullptr);
