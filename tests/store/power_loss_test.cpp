@@ -34,6 +34,15 @@ TEST_P(PowerLoss, SlowInManyWaysAtEveryIoLosesNothingAcknowledged) {
   expect_nothing_is_lost({.seed = 2, .losses_a_kind = 4, .again_every = 20});
 }
 
+TEST(RandomPowerLoss, SlowAtEveryIoLosesNothingAcknowledged) {
+  for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+    const Workload workload = random_workload(seed);
+    const auto process = process_for(workload);
+    PowerLossTrial trial({.seed = seed, .losses_a_kind = 1, .again_every = 50}, *process);
+    EXPECT_EQ(trial.run(workload.steps), "") << seed;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Of, PowerLoss, testing::ValuesIn(workloads()), name_of);
 
 }  // namespace

@@ -123,7 +123,10 @@ std::string failed_sync_objection(const std::string& name) {
 
 TEST(TrialTeeth, PowerLossOnADiskThatIgnoresSyncsIsNoticedInEveryWorkload) {
   for (const Workload& workload : workloads()) {
-    const auto process = process_for(workload, {.ignores_syncs = true});
+    const auto process = process_for(workload);
+    // The file is there for sure; what is told from now on is not.
+    ASSERT_TRUE(process->start());
+    process->disk().ignore_syncs();
     EXPECT_NE(PowerLossTrial({}, *process).run(workload.steps), "") << workload.name;
   }
 }

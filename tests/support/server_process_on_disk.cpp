@@ -110,12 +110,18 @@ bool ServerProcessOnDisk::commit(store::Store&) {
   clocks_.now += kCommitInterval;
   clocks_.wall += kCommitInterval;
   store::GroupCommit& group = server_->group;
-  if (server_->clock.follow(clocks_)) ledger_.offset_decided(server_->clock.wall_offset());
+  if (server_->clock.follow(clocks_)) {
+    ledger_.offset_decided(server_->clock.wall_offset());
+    offset_is_due_ = true;
+  }
+  // Where nobody waits nothing is acknowledged.
+  const bool is_told_something = !waiting_.empty() || offset_is_due_;
   group.gather();
   const store::Resolved resolved = group.commit(clocks_);
   group.check_invariants();
   const bool is_durable = resolved.verdict == engine::Verdict::kDurable;
-  if (is_durable) {
+  if (is_durable && is_told_something) {
+    offset_is_due_ = false;
     ledger_.offset_acknowledged();
     note_acknowledgement();
   }
@@ -144,6 +150,7 @@ void ServerProcessOnDisk::replace(store::Store&) {
 
 void ServerProcessOnDisk::forget() {
   waiting_.clear();
+  offset_is_due_ = false;
   server_.reset();
   registry_.reset();
   was_refused_ = false;

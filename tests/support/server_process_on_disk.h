@@ -78,6 +78,7 @@ class ServerProcessOnDisk final : public ProcessOnDisk {
   std::optional<engine::Registry> registry_;
   std::unique_ptr<Server> server_;
   std::map<engine::SessionId, Waiting> waiting_;
+  bool offset_is_due_ = false;
   bool was_refused_ = false;  // a request since the last commit, because the store had failed
 };
 

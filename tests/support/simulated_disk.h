@@ -50,6 +50,8 @@ class SimulatedDisk final : public store::Files {
 
   const std::string& vfs_name() const;
   const Options& options() const { return options_; }
+  // From here on, as if Options said so.
+  void ignore_syncs() { options_.ignores_syncs = true; }
 
   // The disk after a power loss at this moment. What survives depends on `seed` alone; all of
   // Survival happen among few seeds.

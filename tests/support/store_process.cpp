@@ -79,12 +79,14 @@ void StoreProcess::change(int count) {
 }
 
 bool StoreProcess::commit(store::Store& store) {
-  const Result result = state_ == Result::kDistrusted ? write_all(store) : write(store);
+  const bool is_replacement = state_ == Result::kDistrusted;
+  const bool is_told_something = is_replacement || !unwritten_.empty() || offset_is_due_;
+  const Result result = is_replacement ? write_all(store) : write(store);
   if (result == Result::kDone) {
     unwritten_.clear();
     offset_is_due_ = false;
     state_ = Result::kDone;
-    note_acknowledgement();
+    if (is_told_something) note_acknowledgement();
   } else if (state_ != Result::kDistrusted) {
     state_ = result;
   }
@@ -105,10 +107,11 @@ Result StoreProcess::write(store::Store& store) {
   bool more = false;
   if (result == Result::kDone) result = store.maintain(list_, more);
   if (result == Result::kDone) result = store.sync();
-  if (result == Result::kDone) {
-    ledger_.sync_done();
-  } else {
+  if (result != Result::kDone) {
     ledger_.failed();
+  } else if (!unwritten_.empty() || offset_is_due_) {
+    // Where there was nothing to sync, what a process that was killed left may still be lost.
+    ledger_.sync_done();
   }
   return result;
 }

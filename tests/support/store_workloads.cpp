@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <array>
 #include <utility>
 
 #include "tests/support/server_process_on_disk.h"
@@ -91,7 +92,39 @@ std::vector<Workload> through_a_server() {
   };
 }
 
+template <typename T, std::size_t size>
+T one_of(const std::array<T, size>& values, engine::SampleGenerator& random) {
+  return values[random.below(size)];
+}
+
+Step random_step(Through through, engine::SampleGenerator& random) {
+  const std::uint64_t kind = random.below(20);
+  const std::uint64_t big = random.below(6) == 0 ? 150 : 8;
+  if (kind < 7) return changes(static_cast<int>(1 + random.below(big)));
+  if (kind < 14) return commits(static_cast<int>(1 + random.below(big) / 4));
+  if (kind < 15) return wall_clock(static_cast<int>(1 + random.below(10)));
+  if (kind < 16) return through == Through::kStore ? kReplace : kKill;
+  return kind < 18 ? kRestart : kKill;
+}
+
 }  // namespace
+
+Workload random_workload(std::uint64_t seed) {
+  engine::SampleGenerator random(seed);
+  Workload workload;
+  workload.name = "Random" + std::to_string(seed);
+  workload.through = random.below(3) == 0 ? Through::kServer : Through::kStore;
+  workload.nicks = one_of(std::array<std::uint64_t, 4>{3, 20, 100, 900}, random);
+  workload.options =
+      options(one_of(std::array<std::uint64_t, 5>{5'000, 9'000, 20'000, 60'000, kNever}, random),
+              one_of(std::array<std::uint64_t, 5>{200, 600, 2'000, 8'000, kNever}, random));
+  workload.options.step_entries_min = one_of(std::array<std::size_t, 4>{1, 3, 8, 40}, random);
+  const std::uint64_t steps = 8 + random.below(22);
+  for (std::uint64_t i = 0; i < steps; ++i) {
+    workload.steps.push_back(random_step(workload.through, random));
+  }
+  return workload;
+}
 
 const std::vector<Workload>& workloads() {
   static const std::vector<Workload> all = [] {

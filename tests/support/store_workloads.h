@@ -27,6 +27,9 @@ inline void PrintTo(const Workload& workload, std::ostream* to) { *to << workloa
 // Twenty different ones.
 const std::vector<Workload>& workloads();
 
+// One that `seed` makes up, of any steps and sizes.
+Workload random_workload(std::uint64_t seed);
+
 // A process that is ready to begin, on an empty disk: the same every time. `opener`, if there is
 // one, opens another kind of store.
 std::unique_ptr<ProcessOnDisk> process_for(const Workload& workload,
