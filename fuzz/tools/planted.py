@@ -23,7 +23,7 @@ PRESET = "fuzz-fast"
 CANARY = "canary"
 # What the targets are made of.
 PARTS = ["CMakeLists.txt", "CMakePresets.json", "engine", "transport", "store", "fuzz",
-         "tests/support"]
+         "tests/sim", "tests/support"]
 # How long a target fuzzes before another one has its turn.
 SLICE_SECONDS = 6
 # Who is likely to notice: these come first for a patch of a file whose path begins so.
