@@ -227,6 +227,8 @@ std::size_t Shard::bytes_promised() const {
 void Shard::extend_lease(ClientEntry& entry, const Requester& requester) {
   entry.deadline = now_ + admission_.ttl;
   const std::uint16_t today = requester.day;
+  // Without history there is no day to count back from, be it that of a clock that went back.
+  if (entry.activity_bits == 0) entry.activity_day = today;
   if (today > entry.activity_day) {
     const unsigned days = today - entry.activity_day;
     entry.activity_bits = days < limits::kHistoryDays ? entry.activity_bits << days : 0;

@@ -178,6 +178,16 @@ TEST_F(RegistryHistory, IsForgottenAfterThirtyDaysSweptOrNot) {
   }
 }
 
+TEST_F(RegistryHistory, BeginsAnewOnADayLongBeforeTheLastOne) {
+  register_alice();
+  leave();
+  under_test_.advance(limits::kHistory);
+  under_test_.set_wall_clock(-days(61));
+  register_alice();
+  EXPECT_EQ(bits_, bit(0));
+  EXPECT_EQ(under_test_.changes().back().change.activity_day, 20'000 - 31);
+}
+
 TEST_F(RegistryHistory, OfALeaseThatEndedUnsweptBeginsAtItsDeadline) {
   register_alice();
   under_test_.advance(options().ttl + limits::kHistory - 1ns);
