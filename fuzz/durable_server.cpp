@@ -225,6 +225,8 @@ void DurableServer::ask(Client& client, const std::vector<Asked>& requests) {
   if (bytes != consumed) broken("half a request is consumed");
   if (!answers.empty()) broken("too many answers: " + tests::escaped(answers));
   if (changes_taken != told_.size()) broken("a change without an answer");
+  // As a transport does when its turn is over.
+  if (client.out.held() > 0) group_->commit_soon();
 }
 
 void DurableServer::take_answer(Client& client, const Asked& asked, std::string_view& text,
