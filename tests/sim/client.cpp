@@ -182,6 +182,9 @@ void Client::reset_by_network() {
 }
 
 void Client::hold(Direction direction, Instant now) {
+  // In the middle of a request that says nothing of its end, silence would make another one of it.
+  const bool is_bare = !sent_.empty() && sent_.back().request.framing == AnswerFraming::kBare;
+  if (direction == Direction::kToServer && is_bare) return;
   connection_->hold(direction);
   if (reads_ && !is_held_) stalled_since_ = now;
   is_held_ = true;
