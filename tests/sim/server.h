@@ -43,6 +43,7 @@ class Tap final : public engine::ChangeLog {
   void append(const engine::Change& change) override;
   bool accepts() override { return inner_.accepts(); }
   std::optional<engine::Ticket> ticket() override;
+  void commit_soon() override { inner_.commit_soon(); }
 
   std::vector<Told> told;
   engine::Ticket last_ticket = 0;

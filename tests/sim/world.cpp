@@ -242,7 +242,11 @@ void World::jump_wall(std::chrono::seconds by) {
 
 bool World::step() {
   server_->tap().told.clear();
-  if (!server_->loopback().step()) return false;
+  if (!server_->loopback().step()) {
+    // Everybody was served.
+    server_->tap().commit_soon();
+    return false;
+  }
   if (const std::uint64_t decided = server_->loopback().answered(); decided != decided_) {
     decided_ = decided;
     const Moment moment{now_, server_->loopback().time().wall, server_->store_works(),
