@@ -244,15 +244,17 @@ Expected Client::cut_short(const Asked& asked, Instant now) {
   Expected expected;
   expected.framing = AnswerFraming::kBare;
   has_closed_ = true;
+  const bool may_time_out = now >= asked.since + engine::limits::kRequestTime;
+  if (may_time_out) expected.outcome = Outcome::kRequestTimeout;
   if (is_half_closed_ && !kept_.empty()) {
+    // The end of the stream may have been held up.
+    if (may_time_out) expected.or_else = expected.outcome;
     expected.outcome = Outcome::kIncompleteRequest;
-    return expected;
-  }
-  if (now < asked.since + engine::limits::kRequestTime) {
+  } else if (may_time_out) {
+    context_.tally.count(Met::kRequestTimeout);
+  } else {
     broken("an answer to a request that has not ended");
   }
-  context_.tally.count(Met::kRequestTimeout);
-  expected.outcome = Outcome::kRequestTimeout;
   return expected;
 }
 

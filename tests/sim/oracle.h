@@ -78,7 +78,7 @@ std::uint64_t hash_of(const engine::Endpoint& address);
 // What the answer to a request has to be.
 struct Expected {
   engine::Outcome outcome = engine::Outcome::kSuccess;
-  // Where two limits were reached, either is right.
+  // Where two limits were reached, or two ends, either is right.
   std::optional<engine::Outcome> or_else;
   engine::AnswerFraming framing = engine::AnswerFraming::kLineFeed;
   std::optional<CookieBytes> issued;
