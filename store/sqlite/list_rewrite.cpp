@@ -13,29 +13,30 @@ constexpr std::size_t kDeletionsPerCopy = 4;
 // About as many bytes of the journal are deleted in the time that it takes to delete an entry.
 constexpr std::size_t kJournalBytesPerDeletion = 128;
 
+// That an entry ever has. None is used again.
+constexpr std::int64_t kFirstId = 1;
+
 }  // namespace
 
 int ListRewrite::adopt_stale_rows(Tables& tables, const StateRow& state) {
   RowRange journal;
   int result = tables.journal_rows(journal);
   if (result != SQLITE_OK) return result;
-  RowRange entries;
-  result = tables.entry_rows(entries);
-  if (result != SQLITE_OK) return result;
-
-  const RowRange& listed = state.entries.ids;
-  last_id_ = std::max(listed.last, entries.last);
   stale_journal_ = {journal.first, std::min(journal.last, state.journal_first - 1)};
   result = tables.expect_journal(stale_journal_);
-  if (entries.empty()) return result;
-  const RowRange before{entries.first, std::min(entries.last, listed.first - 1)};
-  // Between the list and a copy that was interrupted rows may have been deleted already.
+
+  // Neither need be next to the list: of a copy that was interrupted rows may have been deleted.
+  const RowRange& listed = state.entries.ids;
+  RowRange before;
+  if (result == SQLITE_OK) result = tables.entry_rows_before(listed.first, before);
+  if (result == SQLITE_OK && before.first < kFirstId) result = SQLITE_CORRUPT;
   RowRange behind;
   if (result == SQLITE_OK) result = tables.entry_rows_behind(listed.last, behind);
   for (const RowRange& rows : {before, behind}) {
     if (result == SQLITE_OK) result = tables.expect_entries(rows);
     if (!rows.empty()) stale_entries_.push_back(rows);
   }
+  last_id_ = std::max(listed.last, behind.last);
   return result;
 }
 

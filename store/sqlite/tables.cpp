@@ -148,7 +148,9 @@ int Tables::prepare(Database& database) {
       {"SELECT * FROM entries WHERE id BETWEEN ? AND ? ORDER BY id", &read_entries_},
       {"SELECT (SELECT min(sequence) FROM journal), (SELECT max(sequence) FROM journal)",
        &journal_rows_},
-      {"SELECT (SELECT min(id) FROM entries), (SELECT max(id) FROM entries)", &entry_rows_},
+      {"SELECT (SELECT min(id) FROM entries WHERE id < ?1), "
+       "(SELECT max(id) FROM entries WHERE id < ?1)",
+       &entry_rows_before_},
       {"SELECT (SELECT min(id) FROM entries WHERE id > ?1), "
        "(SELECT max(id) FROM entries WHERE id > ?1)",
        &entry_rows_behind_},
@@ -298,7 +300,11 @@ int Tables::read_entries(const EntryRows& rows, const Visit& visit) {
 }
 
 int Tables::journal_rows(RowRange& rows) { return range_of(journal_rows_, rows); }
-int Tables::entry_rows(RowRange& rows) { return range_of(entry_rows_, rows); }
+
+int Tables::entry_rows_before(std::int64_t id, RowRange& rows) {
+  entry_rows_before_.bind(1, id);
+  return range_of(entry_rows_before_, rows);
+}
 
 int Tables::entry_rows_behind(std::int64_t id, RowRange& rows) {
   entry_rows_behind_.bind(1, id);

@@ -68,7 +68,7 @@ class Tables {
 
   // The ids from the lowest to the highest that a row has. Empty where there are none.
   int journal_rows(RowRange& rows);
-  int entry_rows(RowRange& rows);
+  int entry_rows_before(std::int64_t id, RowRange& rows);
   int entry_rows_behind(std::int64_t id, RowRange& rows);
   // SQLITE_CORRUPT if one of these is not there.
   int expect_journal(const RowRange& rows);
@@ -88,7 +88,7 @@ class Tables {
   Statement append_entries_;
   Statement read_entries_;
   Statement journal_rows_;
-  Statement entry_rows_;
+  Statement entry_rows_before_;
   Statement entry_rows_behind_;
   Statement count_journal_;
   Statement count_entries_;

@@ -47,6 +47,7 @@ constexpr std::uint64_t kNever = std::uint64_t{1} << 40;
 
 std::vector<Workload> through_the_store() {
   const Steps small = {changes(3), kCommit};
+  const Steps some = {changes(6), kCommit};
   const Steps several = {changes(1), changes(2), changes(1), kCommit};
   return {
       {"SmallBatches", Through::kStore, 30, options(kNever, kNever), 8 * small},
@@ -57,8 +58,9 @@ std::vector<Workload> through_the_store() {
       {"BigBatchesAndCheckpoints", Through::kStore, 200, options(30'000, kNever),
        4 * Steps{changes(200), kCommit}},
       {"ListsWrittenAnew", Through::kStore, 30, options(kNever, 1'000), 14 * small},
-      {"ListsWrittenAnewInManySteps", Through::kStore, 100, options(30'000, 4'000),
-       2 * Steps{changes(100), commits(12)} + 4 * small},
+      // The kill is in the midst of a copy, the end where the list before the next one is deleted.
+      {"ListsWrittenAnewInManySteps", Through::kStore, 60, options(30'000, 4'000),
+       16 * some + Steps{commits(20)} + 8 * some + Steps{kKill} + some + Steps{commits(25)}},
       {"GrowthWithoutAnEnd", Through::kStore, 5'000, options(30'000, 2'000),
        10 * Steps{changes(20), kCommit}},
       {"WallClockSteps", Through::kStore, 20, options(20'000, 1'000),
