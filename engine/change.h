@@ -43,8 +43,8 @@ class ChangeSink {
   virtual void append(const Change& change) = 0;
 };
 
-// Names a moment in the order in which changes become durable. Later moments have higher tickets; the
-// first is above zero.
+// Names a moment in the order in which changes become durable. Later moments have higher tickets;
+// the first is above zero.
 using Ticket = std::uint64_t;
 inline constexpr Ticket kLastTicket = std::numeric_limits<Ticket>::max();
 

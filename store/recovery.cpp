@@ -1,6 +1,6 @@
 #include "store/recovery.h"
 
-#include <array>
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -11,6 +11,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "engine/change.h"
 #include "engine/limits.h"
@@ -29,61 +30,45 @@ constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
 
 constexpr std::chrono::seconds kProgressInterval{1};
 
-// Packed records into the registry.
+// Packed records, and what they say.
+struct Block {
+  std::string packed;
+  std::vector<Change> changes;  // their nicks borrow from `packed`
+
+  // False if there is a damaged record.
+  bool decode(const LeaseClock& clock) {
+    changes.clear();
+    for (std::string_view rest = packed; !rest.empty();) {
+      const std::optional<Record> record = unpack(rest);
+      if (!record.has_value() || !engine::is_valid_nick(record->nick)) return false;
+      changes.push_back(change_of(*record, clock));
+    }
+    return true;
+  }
+};
+
+// Decodes records on the caller's thread, a block at a time, and puts them into the registry on a
+// thread of its own, which starts with the first block that is full, so that a small store is read
+// without one.
 class Restorer {
  public:
   Restorer(engine::Registry& registry, const LeaseClock& clock, engine::Instant now)
       : registry_(registry), clock_(clock), now_(now) {}
+  ~Restorer() { finish(); }
+  Restorer(const Restorer&) = delete;
+  Restorer& operator=(const Restorer&) = delete;
 
-  // False if there is a damaged record.
-  bool restore(std::string_view packed) {
-    std::array<Change, kBatchRequestsMax> batch;
-    while (!packed.empty()) {
-      std::size_t size = 0;
-      for (; size < batch.size() && !packed.empty(); ++size) {
-        const std::optional<Record> record = unpack(packed);
-        if (!record.has_value() || !engine::is_valid_nick(record->nick)) return false;
-        batch[size] = change_of(*record, clock_);
-      }
-      registry_.restore(std::span(batch).first(size), now_, counts_);
-      records_.store(counts_.changes, std::memory_order_relaxed);
-    }
-    return true;
-  }
-
-  const engine::RestoreCounts& counts() const { return counts_; }
-  // May be asked on any thread.
-  std::uint64_t records() const { return records_.load(std::memory_order_relaxed); }
-
- private:
-  engine::Registry& registry_;
-  const LeaseClock clock_;
-  const engine::Instant now_;
-  engine::RestoreCounts counts_;
-  std::atomic<std::uint64_t> records_{0};
-};
-
-// Hands records to the restorer in blocks: on a thread of its own, which starts with the first
-// block that is full, so that a small store is read without one.
-class Overlap {
- public:
-  explicit Overlap(Restorer& restorer) : restorer_(restorer) {}
-  ~Overlap() { finish(); }
-  Overlap(const Overlap&) = delete;
-  Overlap& operator=(const Overlap&) = delete;
-
-  // Whether to go on.
+  // Whether to go on: nothing is damaged.
   bool add(std::string_view packed) {
-    if (packed.size() > kBlockBytes) return hand_over() && drain() && restore(packed);
-    filling_ += packed;
-    return filling_.size() < kBlockBytes || hand_over();
+    filling_.packed += packed;
+    return filling_.packed.size() < kBlockBytes || hand_over();
   }
 
   // Whether everything was restored.
   bool finish() {
+    const bool is_whole = filling_.decode(clock_);
     if (thread_.joinable()) {
-      hand_over();
-      drain();
+      wait_until_idle();
       {
         const std::lock_guard lock(mutex_);
         is_finished_ = true;
@@ -91,21 +76,23 @@ class Overlap {
       changed_.notify_all();
       thread_.join();
     }
-    restore(std::exchange(filling_, {}));
-    return !is_damaged_;
+    if (is_whole) restore(filling_.changes);
+    filling_ = {};
+    return is_whole;
   }
+
+  // REQUIRES: finish() was called.
+  const engine::RestoreCounts& counts() const { return counts_; }
+  // So far.
+  std::uint64_t records() const { return records_.load(std::memory_order_relaxed); }
 
  private:
-  // Only while the thread has nothing to do.
-  bool restore(std::string_view packed) {
-    if (!is_damaged_) is_damaged_ = !restorer_.restore(packed);
-    return !is_damaged_;
-  }
-
   bool hand_over() {
+    if (!filling_.decode(clock_)) return false;
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
-    if (!drain()) return false;
-    filling_.swap(block_);
+    wait_until_idle();
+    std::swap(filling_, restoring_);
+    filling_.packed.clear();
     {
       const std::lock_guard lock(mutex_);
       is_handed_over_ = true;
@@ -114,11 +101,9 @@ class Overlap {
     return true;
   }
 
-  // Waits until the thread has nothing to do.
-  bool drain() {
+  void wait_until_idle() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !is_handed_over_; });
-    return !is_damaged_;
   }
 
   void run() {
@@ -127,23 +112,34 @@ class Overlap {
       changed_.wait(lock, [this] { return is_handed_over_ || is_finished_; });
       if (!is_handed_over_) return;
       lock.unlock();
-      restore(block_);
-      block_.clear();
+      restore(restoring_.changes);
       lock.lock();
       is_handed_over_ = false;
       changed_.notify_all();
     }
   }
 
-  Restorer& restorer_;
-  std::string filling_;
+  void restore(std::span<const Change> changes) {
+    while (!changes.empty()) {
+      const auto batch = changes.first(std::min(changes.size(), kBatchRequestsMax));
+      registry_.restore(batch, now_, counts_);
+      records_.store(counts_.changes, std::memory_order_relaxed);
+      changes = changes.subspan(batch.size());
+    }
+  }
+
+  engine::Registry& registry_;
+  const LeaseClock clock_;
+  const engine::Instant now_;
+  Block filling_;
+  std::atomic<std::uint64_t> records_{0};
   std::mutex mutex_;
   std::condition_variable changed_;
   bool is_handed_over_ = false;
   bool is_finished_ = false;
   // These belong to the thread while something is handed over, and to the caller otherwise.
-  std::string block_;
-  bool is_damaged_ = false;
+  Block restoring_;
+  engine::RestoreCounts counts_;
   std::thread thread_;
 };
 
@@ -189,19 +185,17 @@ Recovered recover(Store& store, engine::Registry& registry,
   const ClockReading start = read_clocks();
   Progress teller(read_clocks, progress, start.now);
   std::optional<Restorer> restorer;
-  std::optional<Overlap> overlap;
   const Loaded loaded =
       store.load([&](std::chrono::milliseconds wall_offset, std::string_view packed) {
-        if (!overlap.has_value()) {
+        if (!restorer.has_value()) {
           restorer.emplace(registry, LeaseClock(start, wall_offset), start.now);
-          overlap.emplace(*restorer);
         }
         teller.note(restorer->records());
-        return overlap->add(packed);
+        return restorer->add(packed);
       });
 
   Recovered recovered{.result = loaded.result, .clock = LeaseClock(start, loaded.wall_offset)};
-  const bool is_whole = !overlap.has_value() || overlap->finish();
+  const bool is_whole = !restorer.has_value() || restorer->finish();
   if (restorer.has_value()) {
     recovered.records = restorer->counts().changes;
     recovered.shortened = restorer->counts().shortened;

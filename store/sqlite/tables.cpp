@@ -51,10 +51,10 @@ bool read_number(const Statement& row, int column, Number& to) {
 // The entry in a row, whose nick borrows from it. Empty if it is not one.
 std::optional<Record> entry_of(const Statement& row) {
   Record record;
-  record.nick = row.text(1);
+  record.nick = row.blob(1);
   if (record.nick.empty() || record.nick.size() > engine::limits::kNickBytesMax)
     return std::nullopt;
-  const auto host = engine::parse_host(row.text(2));
+  const auto host = engine::parse_host(row.blob(2));
   std::uint32_t registered_at = 0;
   if (!host.has_value() || !read_number(row, 3, record.port) ||
       !read_number(row, 4, record.active) || !read_number(row, 7, registered_at) ||

@@ -194,9 +194,9 @@ std::uint64_t count_of(const nlohmann::json& latency, double us = 0) {
 
 TEST(RollcallLoadOpenLoop, SendsAtItsRateAndAccountsForEveryRequest) {
   FakeServer server;
-  ChildProcess load(ROLLCALL_LOAD_PATH, {"--server", server.address(), "--connections", "1",
-                                         "--peers", "1", "--registered", "--rate", "2000",
-                                         "--seconds", "0.25", "--json", "-"});
+  ChildProcess load(ROLLCALL_LOAD_PATH,
+                    {"--server", server.address(), "--connections", "1", "--peers", "1",
+                     "--registered", "--rate", "2000", "--seconds", "0.25", "--json", "-"});
   FakeConnection connection = server.accept();
   serve(connection);
   EXPECT_EQ(load.await_end(), exited(0)) << load.errors();
