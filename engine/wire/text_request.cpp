@@ -123,7 +123,11 @@ bool TextRequestParser::take_plain(std::string_view text, Message& message) {
     at = kSize - 1;
     return text.size() >= at && std::memcmp(text.data(), head, at) == 0;
   };
-  const auto take_line_feed = [&] { return at < text.size() && text[at++] == '\n'; };
+  const auto take_line_feed = [&] {
+    if (at >= text.size() || text[at] != '\n') return false;
+    ++at;
+    return true;
+  };
 
   Request& request = message.request;
   if (begins_with("Register P2Pv1\n\n")) {
