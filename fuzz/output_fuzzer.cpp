@@ -43,7 +43,7 @@ struct Comparison {
     if (held > 0) return;
     const std::string next = next_text(used);
     char* to = buffer.prepare(bytes);
-    std::memcpy(to, next.data(), used);
+    if (used > 0) std::memcpy(to, next.data(), used);
     buffer.commit(used);
     text += next;
   }
