@@ -4,8 +4,11 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "apps/clocks.h"
@@ -23,7 +26,6 @@ namespace {
 namespace limits = engine::limits;
 using store::SqliteStore;
 using WhenMissing = SqliteStore::WhenMissing;
-using WhenThere = SqliteStore::WhenThere;
 
 // Entries that are read out of the registry at a time.
 constexpr std::size_t kEntriesAtATime = 1024;
@@ -58,6 +60,13 @@ int exit_status_of(store::OpenError::Kind kind) {
   __builtin_unreachable();
 }
 
+// SQLite names a database's WAL after what a symbolic link leads to, and the store has to as well.
+std::string followed(const std::string& path) {
+  std::error_code error;
+  const auto target = std::filesystem::canonical(path, error);
+  return error ? path : target.string();
+}
+
 Failure refusal_of(const store::OpenError& error) {
   return {exit_status_of(error.kind), printable(error.message)};
 }
@@ -72,7 +81,7 @@ class LoadedFile {
  public:
   // Empty if it was read.
   std::optional<Failure> load(const std::string& path) {
-    auto opened = open_data_file(path, WhenMissing::kRefuse, WhenThere::kUse);
+    auto opened = open_data_file(path, WhenMissing::kRefuse);
     if (auto* failure = std::get_if<Failure>(&opened)) return std::move(*failure);
     store_ = std::get<std::unique_ptr<SqliteStore>>(std::move(opened));
     recovered_ = store::recover(*store_, registry_, read_clocks, {}, store::RecoveryPurpose::kRead);
@@ -149,18 +158,19 @@ std::optional<Failure> read_lines(Importer& importer) {
     }
     importer.add(std::get<OwnedRecord>(std::move(parsed)));
   }
+  if (std::cin.bad() || std::ferror(stdin) != 0) {
+    return Failure{EX_IOERR, "standard input cannot be read"};
+  }
   return std::nullopt;
 }
 
 }  // namespace
 
 std::variant<std::unique_ptr<SqliteStore>, Failure> open_data_file(const std::string& path,
-                                                                   WhenMissing when_missing,
-                                                                   WhenThere when_there) {
+                                                                   WhenMissing when_missing) {
   SqliteStore::Options options;
   options.when_missing = when_missing;
-  options.when_there = when_there;
-  auto opened = SqliteStore::open(path, options);
+  auto opened = SqliteStore::open(followed(path), options);
   if (const auto* error = std::get_if<store::OpenError>(&opened)) {
     return refusal_of(*error);
   }
@@ -214,16 +224,9 @@ int import_data_file(const std::string& path) {
   if (const auto failure = read_lines(importer)) return fail(*failure);
   importer.finish();
 
-  auto opened = open_data_file(path, WhenMissing::kCreate, WhenThere::kRefuse);
-  if (const auto* failure = std::get_if<Failure>(&opened)) return fail(*failure);
-  SqliteStore& store = *std::get<std::unique_ptr<SqliteStore>>(opened);
-  const auto is_nothing_there = [](std::chrono::milliseconds, std::string_view) { return true; };
   store::RegistryEntries entries(registry, importer.clock());
-  if (store.load(is_nothing_there).result != store::Result::kDone ||
-      store.replace(entries, importer.clock().wall_offset()) != store::Result::kDone) {
-    return fail(refusal_of(store.error()));
-  }
-  return EX_OK;
+  const auto error = SqliteStore::make(followed(path), {}, entries, importer.clock().wall_offset());
+  return error.has_value() ? fail(refusal_of(*error)) : EX_OK;
 }
 
 }  // namespace rollcall::apps

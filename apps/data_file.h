@@ -13,8 +13,7 @@ namespace rollcall::apps {
 
 // Takes the data file at `path`, or says why not.
 std::variant<std::unique_ptr<store::SqliteStore>, Failure> open_data_file(
-    const std::string& path, store::SqliteStore::WhenMissing when_missing,
-    store::SqliteStore::WhenThere when_there);
+    const std::string& path, store::SqliteStore::WhenMissing when_missing);
 
 // What a recovery from it failed for; empty if it did not.
 std::optional<Failure> failure_of(const store::Recovered& recovered, const std::string& path,

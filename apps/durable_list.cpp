@@ -22,8 +22,7 @@ DurableList::DurableList(std::string path, engine::Registry& registry, store::Du
 
 std::optional<Failure> DurableList::recover(
     const std::function<void(const std::string&)>& progress) {
-  auto opened = open_data_file(path_, store::SqliteStore::WhenMissing::kCreate,
-                               store::SqliteStore::WhenThere::kUse);
+  auto opened = open_data_file(path_, store::SqliteStore::WhenMissing::kCreate);
   if (auto* failure = std::get_if<Failure>(&opened)) return std::move(*failure);
   store_ = std::get<std::unique_ptr<store::SqliteStore>>(std::move(opened));
 

@@ -41,6 +41,8 @@ class DurableList {
 
   store::CommitCounters counters() const { return group_->counters(); }
   store::StoreSizes sizes() const { return store_->sizes(); }
+  // Why the last commit failed. REQUIRES: it did, and `on_resolved` is being told.
+  const std::string& error() const { return store_->error().message; }
 
  private:
   const std::string path_;

@@ -91,6 +91,7 @@ class Signals {
     sigemptyset(&signals_);
     for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals_, signal);
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    ::signal(SIGUSR1, SIG_DFL);
     ::signal(SIGPIPE, SIG_IGN);
   }
 
@@ -125,12 +126,14 @@ class Server {
         registry_(registry_options(options), random_) {}
 
   int serve() {
+    // Who asks for the counters too early gets none; SIGTERM ends the program where it stands, as
+    // nothing was promised yet.
+    ::signal(SIGUSR1, SIG_IGN);
     if (options_.data_file.has_value()) {
       list_.emplace(*options_.data_file, registry_, options_.durability);
       const auto progress = [this](const std::string& line) { log_.info(printable(line)); };
       if (const auto failure = list_->recover(progress)) return fail(*failure);
     }
-    // Until here a signal ends the program where it stands: nothing was promised yet.
     Signals signals;
     tcp_.emplace(registry_, engine_options(options_), tcp_options(options_, connections_max_),
                  random_, &log_, list_.has_value() ? &list_->changes() : nullptr);
@@ -174,11 +177,11 @@ class Server {
       case store::Result::kDone:
         return log_.info("the data file can be written again");
       case store::Result::kFull:
-        return log_.error("the disk of the data file is full; changes are refused");
       case store::Result::kFailed:
-        return log_.error("the data file cannot be written; changes are refused");
+        return log_.error("changes are refused: " + printable(list_->error()));
       case store::Result::kDistrusted:
-        return log_.error("the data file cannot be trusted any more and is written anew");
+        return log_.error("the data file cannot be trusted any more and is written anew: " +
+                          printable(list_->error()));
     }
   }
 

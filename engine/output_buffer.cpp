@@ -19,6 +19,7 @@ void OutputBuffer::let_go(std::size_t bytes) {
 
 void OutputBuffer::insert_before_tail(std::size_t tail_bytes, std::string_view text) {
   ROLLCALL_ASSERT(tail_bytes <= size());
+  if (text.empty()) return;  // there may be no memory yet to insert it into
   prepare(text.size());
   char* at = storage_.get() + end_ - tail_bytes;
   std::memmove(at + text.size(), at, tail_bytes);

@@ -28,7 +28,7 @@ enum class Durability : std::uint8_t {
 struct Resolved {
   engine::Ticket up_to;     // these, as far as they are not resolved yet
   engine::Verdict verdict;  // kDurable or kFailed
-  Result result;            // what the store came to; where it was not tried again, the last time
+  Result result;            // what the store came to; where it was not tried again, its state
 };
 
 struct CommitCounters {

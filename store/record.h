@@ -55,7 +55,7 @@ void pack(const Record& record, std::string& to);
 // Whether the nick is valid text is not looked at.
 std::optional<Record> unpack(std::string_view& packed);
 
-// Between these bounds an unpacked deadline lies; they are 290 years apart, so that arithmetic with
+// Between these bounds an unpacked deadline lies; they are 139 years apart, so that arithmetic with
 // any of them is exact.
 inline constexpr LeaseTime kLeaseTimeMin{std::chrono::milliseconds(0)};
 inline constexpr LeaseTime kLeaseTimeMax{std::chrono::milliseconds(std::int64_t{1} << 42)};

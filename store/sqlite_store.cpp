@@ -67,23 +67,40 @@ std::variant<std::unique_ptr<SqliteStore>, OpenError> SqliteStore::open(std::str
 std::optional<OpenError> SqliteStore::open_file() {
   bool exists = false;
   if (auto error = file_.look(exists)) return error;
-  if (exists && options_.when_there == WhenThere::kRefuse) {
-    return OpenError{OpenError::Kind::kExists,
-                     file_.path() + " is there already; move it away, or name another file"};
-  }
   if (!exists && options_.when_missing == WhenMissing::kRefuse) {
     return OpenError{OpenError::Kind::kMissing, file_.path() + " is not there"};
   }
   if (!exists) {
-    if (auto error = file_.write_new({}, nullptr)) return error;
-    if (auto error = file_.publish_new()) return error;
-    if (auto error = file_.take_over()) return error;
+    if (auto error = make_file({}, nullptr)) return error;
   }
   return file_.open(database_, version_);
 }
 
+std::optional<OpenError> SqliteStore::make_file(const StateRow& state, EntrySource* entries) {
+  if (auto error = file_.write_new(state, entries)) return error;
+  if (auto error = file_.publish_new()) return error;
+  return file_.take_over();
+}
+
+std::optional<OpenError> SqliteStore::make(std::string path, Options options, EntrySource& entries,
+                                           std::chrono::milliseconds wall_offset) {
+  SqliteStore store(std::move(path), std::move(options));
+  bool exists = false;
+  if (auto error = store.file_.look(exists)) return error;
+  if (exists) {
+    return OpenError{OpenError::Kind::kExists, store.file_.path() +
+                                                   " is there already; move it away, or name "
+                                                   "another file"};
+  }
+  return store.make_file({.wall_offset = wall_offset}, &entries);
+}
+
 SqliteStore::~SqliteStore() {
-  if (is_ready_to_write_ && !is_distrusted_) database_->set_checkpoint_on_close(true);
+  if (!is_ready_to_write_ || is_distrusted_) return;
+  roll_back();
+  if (begin() == Result::kDone && note_journal() == Result::kDone && commit() == Result::kDone) {
+    database_->set_checkpoint_on_close(true);
+  }
 }
 
 Loaded SqliteStore::load(const Visit& visit) {
@@ -122,6 +139,7 @@ int SqliteStore::read(const Visit& visit, bool& is_ended) {
   result = tables_.read_journal(state.journal_first, visit_until_ended, committed_.journal_last,
                                 committed_.journal_bytes);
   if (result != SQLITE_OK || is_ended) return result;
+  if (committed_.journal_last < state.journal_reached) return SQLITE_CORRUPT;
   return committed_.rewrite.adopt_stale_rows(tables_, state);
 }
 
@@ -170,21 +188,36 @@ Result SqliteStore::maintain(EntrySource& entries, bool& more) {
 Result SqliteStore::sync() {
   if (is_distrusted_) return Result::kDistrusted;
   if (!database_->is_in_transaction()) return Result::kDone;
+  const bool is_checkpoint_due = wal_bytes() >= checkpoint_at_;
+  if (is_checkpoint_due) {
+    const Result noted = note_journal();
+    if (noted != Result::kDone) return noted;
+  }
+  const Result committed = commit();
+  if (committed != Result::kDone || !is_checkpoint_due) return committed;
+  return checkpoint();
+}
+
+Result SqliteStore::note_journal() {
+  pending_.state.journal_reached = pending_.journal_last;
+  return end_step(tables_.write_state(pending_.state));
+}
+
+Result SqliteStore::commit() {
   const Result committed = end_step(database_->commit());
   if (committed != Result::kDone) return committed;
   committed_ = pending_;
   publish_sizes();
-  return checkpoint_if_due();
+  return committed;
 }
 
-Result SqliteStore::checkpoint_if_due() {
-  const std::uint64_t wal_bytes = database_->wal_pages() * sqlite::kPageBytes;
-  if (wal_bytes < checkpoint_at_) return Result::kDone;
+Result SqliteStore::checkpoint() {
   bool is_complete = false;
   const int result = database_->checkpoint(is_complete);
   // What was committed is durable, in the WAL. A disk that is full, say, is no reason to fail
   // before the WAL cannot grow any more.
-  checkpoint_at_ = is_complete ? options_.checkpoint_bytes : wal_bytes + options_.checkpoint_bytes;
+  checkpoint_at_ =
+      is_complete ? options_.checkpoint_bytes : wal_bytes() + options_.checkpoint_bytes;
   return result_of(result) == Result::kDistrusted ? end_step(result) : Result::kDone;
 }
 
@@ -213,7 +246,7 @@ Result SqliteStore::prepare_to_write() {
     return Result::kDistrusted;
   }
   is_ready_to_write_ = true;
-  checkpoint_at_ = options_.checkpoint_bytes;
+  checkpoint_at_ = 0;  // so that the first commit says how far the journal reaches
   return Result::kDone;
 }
 

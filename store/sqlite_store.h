@@ -50,16 +50,14 @@ struct StoreSizes {
 class SqliteStore final : public Store {
  public:
   enum class WhenMissing : std::uint8_t { kCreate, kRefuse };
-  enum class WhenThere : std::uint8_t { kUse, kRefuse };
 
   struct Options {
     WhenMissing when_missing = WhenMissing::kCreate;
-    WhenThere when_there = WhenThere::kUse;
     // The WAL is copied into the database when it is longer. Short ones are read fast after a
     // crash, and copied without anybody waiting for long.
     std::uint64_t checkpoint_bytes = std::uint64_t{4} << 20;
-    // The list is written anew when the journal has this many bytes, and more than twice as many as
-    // the list.
+    // The list is written anew when the journal has this many bytes, and two and a half times as
+    // many as the list.
     std::uint64_t rewrite_bytes_min = std::uint64_t{16} << 20;
     // Of entries in a step of that, where few changes arrive; where many do, twice as many as they.
     std::size_t step_entries_min = 512;
@@ -74,6 +72,10 @@ class SqliteStore final : public Store {
   // file that is damaged further behind is found by `load`.
   static std::variant<std::unique_ptr<SqliteStore>, OpenError> open(std::string path,
                                                                     Options options);
+  // Makes a database at `path` that holds these entries, where there is none. If that fails there
+  // is none either.
+  static std::optional<OpenError> make(std::string path, Options options, EntrySource& entries,
+                                       std::chrono::milliseconds wall_offset);
   // What is durable is in the file and its WAL; where nothing failed, in the file alone.
   ~SqliteStore() override;
 
@@ -106,6 +108,7 @@ class SqliteStore final : public Store {
   };
 
   std::optional<OpenError> open_file();
+  std::optional<OpenError> make_file(const sqlite::StateRow& state, EntrySource* entries);
   int read(const Visit& visit, bool& is_ended);
   int adopt_replacement();
 
@@ -114,7 +117,11 @@ class SqliteStore final : public Store {
   Result prepare_to_write();
   // What is not kDone ends the transaction.
   Result end_step(int sqlite_result);
-  Result checkpoint_if_due();
+  // Writes down how far the journal reaches, which has to be there before a checkpoint.
+  Result note_journal();
+  Result commit();
+  Result checkpoint();
+  std::uint64_t wal_bytes() const { return database_->wal_pages() * sqlite::kPageBytes; }
   void roll_back();
   Result fail(OpenError error);
   void publish_sizes();

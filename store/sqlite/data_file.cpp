@@ -77,6 +77,9 @@ std::optional<OpenError> DataFile::look(bool& exists) {
   const Files::Status next = files_.status(next_path());
   if (next.error != 0) return error_of_errno(next.error);
   if (next.exists) {
+    // It was whole and synced before it got this name, unless somebody else gave it.
+    DataFile replacement(next_path(), files_, vfs_, schema_);
+    if (auto error = replacement.inspect_header()) return error;
     if (auto error = take_over()) return error;
   }
   const Files::Status status = files_.status(path_);

@@ -138,7 +138,9 @@ bool Database::has_read_error() const {
 }
 
 int Database::checkpoint(bool& is_complete) {
-  return run_checkpoint(connection_.get(), SQLITE_CHECKPOINT_PASSIVE, is_complete);
+  const int result = run_checkpoint(connection_.get(), SQLITE_CHECKPOINT_PASSIVE, is_complete);
+  if (is_complete) *wal_pages_ = 0;  // the next commit begins it anew
+  return result;
 }
 
 int Database::checkpoint_and_empty_wal(bool& is_complete) {

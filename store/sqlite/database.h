@@ -72,10 +72,9 @@ class Database {
   int checkpoint(bool& is_complete);
   // And leaves nothing in the WAL, not even what a crash has left there in part.
   int checkpoint_and_empty_wal(bool& is_complete);
-  // In the WAL after the last commit of this connection.
+  // In the WAL after the last commit of this connection that are not in the database yet.
   std::uint64_t wal_pages() const { return *wal_pages_; }
-  // What SQLite says about the last error, and the system's number of it, if it has one.
-  std::string message() const { return sqlite3_errmsg(connection_.get()); }
+  // The system's number of the last error, if it has one.
   int system_error() const { return sqlite3_system_errno(connection_.get()); }
   // Whether the system could not read the database or its WAL, which SQLite takes for damage.
   bool has_read_error() const;

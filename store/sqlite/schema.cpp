@@ -26,6 +26,7 @@ CREATE TABLE entries(
 CREATE TABLE state(
   id INTEGER PRIMARY KEY CHECK(id = 1),
   journal_first INTEGER NOT NULL,
+  journal_reached INTEGER NOT NULL,
   entries_first INTEGER NOT NULL,
   entries_last INTEGER NOT NULL,
   entries_bytes INTEGER NOT NULL,

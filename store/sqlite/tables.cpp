@@ -32,9 +32,9 @@ std::uint64_t as_unsigned(std::int64_t value) { return static_cast<std::uint64_t
 std::uint64_t checksum(const StateRow& state) {
   std::string bytes;
   for (const std::uint64_t number :
-       {as_unsigned(state.journal_first), as_unsigned(state.entries.ids.first),
-        as_unsigned(state.entries.ids.last), state.entries.bytes, state.entries.checksum,
-        as_unsigned(state.wall_offset.count())}) {
+       {as_unsigned(state.journal_first), as_unsigned(state.journal_reached),
+        as_unsigned(state.entries.ids.first), as_unsigned(state.entries.ids.last),
+        state.entries.bytes, state.entries.checksum, as_unsigned(state.wall_offset.count())}) {
     for (int shift = 0; shift < 64; shift += 8) bytes += static_cast<char>(number >> shift & 0xFF);
   }
   return checksum(RowKind::kState, 1, bytes);
@@ -136,8 +136,9 @@ int Tables::prepare(Database& database) {
   const std::string one_row = insertion_of(1);
   const std::string many_rows = insertion_of(kRowsAtATime);
   const std::pair<const char*, Statement*> all[] = {
-      {"INSERT OR REPLACE INTO state VALUES(1, ?, ?, ?, ?, ?, ?, ?)", &write_state_},
-      {"SELECT journal_first, entries_first, entries_last, entries_bytes, entries_checksum, "
+      {"INSERT OR REPLACE INTO state VALUES(1, ?, ?, ?, ?, ?, ?, ?, ?)", &write_state_},
+      {"SELECT journal_first, journal_reached, entries_first, entries_last, entries_bytes, "
+       "entries_checksum, "
        "wall_offset_ms, checksum FROM state",
        &read_state_},
       {"INSERT INTO journal VALUES(?, ?, ?)", &append_journal_},
@@ -168,12 +169,13 @@ int Tables::prepare(Database& database) {
 
 int Tables::write_state(const StateRow& state) {
   write_state_.bind(1, state.journal_first);
-  write_state_.bind(2, state.entries.ids.first);
-  write_state_.bind(3, state.entries.ids.last);
-  write_state_.bind(4, as_signed(state.entries.bytes));
-  write_state_.bind(5, as_signed(state.entries.checksum));
-  write_state_.bind(6, state.wall_offset.count());
-  write_state_.bind(7, as_signed(checksum(state)));
+  write_state_.bind(2, state.journal_reached);
+  write_state_.bind(3, state.entries.ids.first);
+  write_state_.bind(4, state.entries.ids.last);
+  write_state_.bind(5, as_signed(state.entries.bytes));
+  write_state_.bind(6, as_signed(state.entries.checksum));
+  write_state_.bind(7, state.wall_offset.count());
+  write_state_.bind(8, as_signed(checksum(state)));
   return write_state_.run();
 }
 
@@ -185,11 +187,12 @@ int Tables::read_state(StateRow& state) {
     return result;
   }
   state.journal_first = read_state_.integer(0);
-  state.entries.ids = {read_state_.integer(1), read_state_.integer(2)};
-  state.entries.bytes = as_unsigned(read_state_.integer(3));
-  state.entries.checksum = as_unsigned(read_state_.integer(4));
-  state.wall_offset = std::chrono::milliseconds(read_state_.integer(5));
-  const std::uint64_t expected = as_unsigned(read_state_.integer(6));
+  state.journal_reached = read_state_.integer(1);
+  state.entries.ids = {read_state_.integer(2), read_state_.integer(3)};
+  state.entries.bytes = as_unsigned(read_state_.integer(4));
+  state.entries.checksum = as_unsigned(read_state_.integer(5));
+  state.wall_offset = std::chrono::milliseconds(read_state_.integer(6));
+  const std::uint64_t expected = as_unsigned(read_state_.integer(7));
   read_state_.reset();
   return checksum(state) == expected ? SQLITE_OK : SQLITE_CORRUPT;
 }

@@ -37,6 +37,9 @@ struct EntryRows {
 struct StateRow {
   EntryRows entries;
   std::int64_t journal_first = 1;  // entries are as of just before this row of the journal
+  // The journal had rows up to here when it was last copied from the WAL to the database: there no
+  // checksum of SQLite's guards them, and rows that are missing at its end would not be missed.
+  std::int64_t journal_reached = 0;
   std::chrono::milliseconds wall_offset{0};
 
   friend bool operator==(const StateRow&, const StateRow&) = default;

@@ -193,6 +193,15 @@ TEST(SqliteStore, EveryChangedByteIsNoticedOrDoesNotMatter) {
   EXPECT_GT(noticed, 500u);
 }
 
+TEST(SqliteStoreSlow, EveryChangedBitIsNoticedOrDoesNotMatter) {
+  const std::string content = small_file()->content(kPath).value();
+  for (std::size_t bit = 0; bit < content.size() * 8; ++bit) {
+    std::string changed = content;
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
+    expect_error_or_right(found_in(changed), "bit " + std::to_string(bit) + ": ");
+  }
+}
+
 TEST(SqliteStore, EveryPrefixIsNoticed) {
   const std::string content = small_file()->content(kPath).value();
   for (std::size_t bytes = 0; bytes < content.size(); ++bytes) {
@@ -253,6 +262,8 @@ TEST(SqliteStore, FileWithOtherTablesOrRowsIsRefused) {
       "UPDATE entries SET host = 'example.org' WHERE nick = 'alice'",
       "UPDATE entries SET cookie = x'00' WHERE nick = 'alice'",
       "DELETE FROM journal WHERE sequence = (SELECT min(sequence) FROM journal)",
+      "DELETE FROM journal WHERE sequence = (SELECT max(sequence) FROM journal)",
+      "DELETE FROM journal",
       "UPDATE journal SET records = x'00'",
       "INSERT INTO entries SELECT -1000000, nick, host, port, is_active, cookie, deadline_ms, "
       "registered_at, activity_bits, activity_day FROM entries WHERE nick = 'alice'",
@@ -374,10 +385,26 @@ TEST(SqliteStore, OptionsSayWhetherAFileIsToBeThere) {
   options.when_missing = SqliteStore::WhenMissing::kRefuse;
   EXPECT_EQ(find(kPath, options).error->kind, Kind::kMissing);
   EXPECT_TRUE(disk.paths().empty());
-  options = on(disk);
-  options.when_there = SqliteStore::WhenThere::kRefuse;
-  EXPECT_FALSE(find(kPath, options).error.has_value());
-  EXPECT_EQ(find(kPath, options).error->kind, Kind::kExists);
+}
+
+TEST(SqliteStore, IsMadeWithItsEntriesOnlyWhereThereIsNone) {
+  SimulatedDisk disk;
+  Listed entries({{"alice", 1}});
+  EXPECT_FALSE(SqliteStore::make(kPath, on(disk), entries, milliseconds(7)).has_value());
+  const Found found = find(kPath, on(disk));
+  EXPECT_EQ(found.ports, (Ports{{"alice", 1}}));
+  EXPECT_EQ(found.offset, milliseconds(7));
+  Listed others({{"bob", 2}});
+  EXPECT_EQ(SqliteStore::make(kPath, on(disk), others, milliseconds(0))->kind, Kind::kExists);
+  EXPECT_EQ(find(kPath, on(disk)).ports, (Ports{{"alice", 1}}));
+}
+
+TEST(SqliteStore, FileThatIsNoDatabaseTakesNobodysPlace) {
+  const auto disk = small_file();
+  disk->put(std::string(kPath) + "-next", std::string(5000, 'x'));
+  expect_corrupt(find(kPath, on(*disk)), "-next cannot be used");
+  disk->remove(std::string(kPath) + "-next");
+  EXPECT_EQ(find(kPath, on(*disk)).ports, kSmall);
 }
 
 TEST(SqliteStore, MissingDirectoryAndDirectoryInTheFilesPlaceAreRefused) {

@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 using Arguments = std::vector<std::string>;
 
 constexpr int kDataError = 65;
+constexpr int kNoInput = 66;
 constexpr int kUnavailable = 69;
 constexpr int kCannotCreate = 73;
 constexpr int kNoPermission = 77;
@@ -295,7 +296,7 @@ TEST_F(DataFile, IsCheckedAndCounted) {
   EXPECT_EQ(content_of(file_), content);
 
   const Said missing = run(ROLLCALLD_PATH, {"check", file_ + "x"});
-  EXPECT_NE(missing.end, exited(0));
+  EXPECT_EQ(missing.end, exited(kNoInput));
   EXPECT_FALSE(fs::exists(file_ + "x"));
 }
 

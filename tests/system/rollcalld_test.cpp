@@ -99,9 +99,10 @@ TEST(Rollcalld, HelpNamesEveryOption) {
   EXPECT_EQ(process.await_end(), exited(0));
   EXPECT_EQ(process.errors(), "");
   for (const std::string_view option :
-       {"--listen", "--threads", "--ttl", "--memory", "--quiet", "--success-code", "--open-query",
-        "--answer-peers-max", "--peers-max", "--peers-per-host-max", "--connections-max",
-        "--connections-per-host-max", "--idle-timeout", "--log-level", "--version", "--help"}) {
+       {"--listen", "--threads", "--ttl", "--data", "--memory", "--durability", "--quiet",
+        "--success-code", "--open-query", "--answer-peers-max", "--peers-max",
+        "--peers-per-host-max", "--connections-max", "--connections-per-host-max", "--idle-timeout",
+        "--log-level", "--version", "--help"}) {
     EXPECT_NE(process.output().find(option), std::string::npos) << option;
   }
 }
@@ -203,14 +204,15 @@ TEST(Rollcalld, SaysThatItIsReadyOnEachListener) {
 TEST(Rollcalld, TakenPortIsExit69) {
   ServerProcess first(listening());
   const std::string endpoint = "127.0.0.1:" + std::to_string(first.port());
-  ChildProcess second(ROLLCALLD_PATH, {"--listen", "127.0.0.1:0", "--listen", endpoint});
+  ChildProcess second(ROLLCALLD_PATH,
+                      {"--memory", "--listen", "127.0.0.1:0", "--listen", endpoint});
   EXPECT_EQ(second.await_end(), exited(kUnavailable));
   EXPECT_EQ(second.errors(),
             "rollcalld: cannot listen on " + endpoint + ": Address already in use\n");
 }
 
 TEST(Rollcalld, AddressOfAnotherMachineIsExit69) {
-  ChildProcess process(ROLLCALLD_PATH, {"--listen", "192.0.2.1:0"});
+  ChildProcess process(ROLLCALLD_PATH, {"--memory", "--listen", "192.0.2.1:0"});
   EXPECT_EQ(process.await_end(), exited(kUnavailable));
   EXPECT_EQ(lines_of(process.errors()).size(), 1u);
 }
