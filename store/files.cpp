@@ -1,11 +1,13 @@
 #include "store/files.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 namespace rollcall::store {
 namespace {
@@ -30,6 +32,20 @@ class Descriptor {
  private:
   const int number_;
   const int error_;
+};
+
+// The system gives it back when the file is closed, whatever becomes of the process.
+class SystemLock final : public Files::Lock {
+ public:
+  explicit SystemLock(const std::string& path) : file_(path, O_RDWR | O_CREAT) {}
+
+  int take() {
+    if (file_.error() != 0) return file_.error();
+    return errno_unless(::flock(file_.number(), LOCK_EX | LOCK_NB) == 0);
+  }
+
+ private:
+  const Descriptor file_;
 };
 
 int sync(const std::string& path, int flags) {
@@ -84,6 +100,13 @@ class SystemFiles final : public Files {
   int sync_file(const std::string& path) override { return sync(path, O_RDWR); }
   int sync_directory_of(const std::string& path) override {
     return sync(directory_of(path), O_RDONLY | O_DIRECTORY);
+  }
+
+  int lock(const std::string& path, std::unique_ptr<Lock>& to) override {
+    auto lock = std::make_unique<SystemLock>(path);
+    const int error = lock->take();
+    if (error == 0) to = std::move(lock);
+    return error;
   }
 };
 

@@ -31,6 +31,15 @@ class Files {
   virtual int remove(const std::string& path) = 0;     // ENOENT where there is none
   virtual int sync_file(const std::string& path) = 0;  // fsync of what was written by anybody
   virtual int sync_directory_of(const std::string& path) = 0;
+
+  // What other processes see as long as it lives.
+  class Lock {
+   public:
+    virtual ~Lock() = default;
+  };
+  // Takes the lock at `path`, making the empty file that stands for it, which stays. EWOULDBLOCK
+  // where somebody else has it.
+  virtual int lock(const std::string& path, std::unique_ptr<Lock>& to) = 0;
 };
 
 // Those of the operating system.

@@ -65,11 +65,12 @@ std::variant<std::unique_ptr<SqliteStore>, OpenError> SqliteStore::open(std::str
 }
 
 std::optional<OpenError> SqliteStore::open_file() {
-  bool exists = false;
-  if (auto error = file_.look(exists)) return error;
-  if (!exists && options_.when_missing == WhenMissing::kRefuse) {
+  if (options_.when_missing == WhenMissing::kRefuse && file_.is_absent()) {
     return OpenError{OpenError::Kind::kMissing, file_.path() + " is not there"};
   }
+  if (auto error = file_.lock()) return error;
+  bool exists = false;
+  if (auto error = file_.look(exists)) return error;
   if (!exists) {
     if (auto error = make_file({}, nullptr)) return error;
   }
@@ -85,6 +86,7 @@ std::optional<OpenError> SqliteStore::make_file(const StateRow& state, EntrySour
 std::optional<OpenError> SqliteStore::make(std::string path, Options options, EntrySource& entries,
                                            std::chrono::milliseconds wall_offset) {
   SqliteStore store(std::move(path), std::move(options));
+  if (auto error = store.file_.lock()) return error;
   bool exists = false;
   if (auto error = store.file_.look(exists)) return error;
   if (exists) {

@@ -73,6 +73,21 @@ int write_database(Database& database, const Schema& schema, const StateRow& sta
 
 }  // namespace
 
+std::optional<OpenError> DataFile::lock() {
+  const int error = files_.lock(lock_path(), lock_);
+  if (error == EWOULDBLOCK) return in_use();
+  if (error != 0) return error_of_errno(error);
+  return std::nullopt;
+}
+
+bool DataFile::is_absent() {
+  for (const std::string& path : {path_, next_path()}) {
+    const Files::Status status = files_.status(path);
+    if (status.error != 0 || status.exists) return false;
+  }
+  return true;
+}
+
 std::optional<OpenError> DataFile::look(bool& exists) {
   const Files::Status next = files_.status(next_path());
   if (next.error != 0) return error_of_errno(next.error);
@@ -209,7 +224,7 @@ OpenError DataFile::error_of(int result, const Database* database) const {
   switch (result & 0xFF) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return {Kind::kInUse, path_ + " is in use by another process; stop that one first"};
+      return in_use();
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_ERROR:  // its header asks for what SQLite does not know
@@ -259,6 +274,10 @@ OpenError DataFile::wal_is_refused() const {
 OpenError DataFile::damaged(const std::string& what) const {
   return {Kind::kCorrupt, path_ + " cannot be used: " + what +
                               "; restore it from a copy, or move it away to begin anew"};
+}
+
+OpenError DataFile::in_use() const {
+  return {Kind::kInUse, path_ + " is in use by another process; stop that one first"};
 }
 
 OpenError DataFile::newer(std::int64_t version) const {

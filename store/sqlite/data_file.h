@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,7 +34,12 @@ class DataFile {
   const std::string& path() const { return path_; }
   const Schema& schema() const { return schema_; }
 
-  // Whether there is one. Goes on where a change of databases was interrupted.
+  // Keeps other processes away as long as this lives: SQLite's lock is that of a database, and does
+  // not reach over to the one that takes its place.
+  std::optional<OpenError> lock();
+  // Whether there is nothing here, so that there is nothing to lock either.
+  bool is_absent();
+  // Whether there is one. REQUIRES: locked. Goes on where a change of databases was interrupted.
   std::optional<OpenError> look(bool& exists);
 
   // Opens the database for this process alone, unless it is damaged as far as a first look shows;
@@ -64,10 +70,12 @@ class DataFile {
   std::string new_path() const { return path_ + "-new"; }
   std::string next_path() const { return path_ + "-next"; }
   std::string wal_path() const { return path_ + "-wal"; }
+  std::string lock_path() const { return path_ + "-lock"; }
 
   OpenError error_of_errno(int error) const;
   OpenError wal_is_refused() const;
   OpenError newer(std::int64_t version) const;
+  OpenError in_use() const;
   std::optional<OpenError> inspect_header();
   std::optional<OpenError> connect(std::optional<Database>& to);
   std::optional<OpenError> check_schema(Database& database, std::int64_t& version);
@@ -78,6 +86,7 @@ class DataFile {
   Files& files_;
   const std::string vfs_;
   const Schema& schema_;
+  std::unique_ptr<Files::Lock> lock_;
 };
 
 }  // namespace rollcall::store::sqlite

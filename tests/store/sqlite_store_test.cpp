@@ -379,6 +379,21 @@ TEST(SqliteStore, SecondOneOnTheSameFileIsRefused) {
   write(*store, "alice", 2);
 }
 
+// SQLite's own lock is gone while another database takes the place of the one that it is on.
+TEST(SqliteStore, IsLockedEvenWhereItsDatabaseIsNot) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/peers.db";
+  { write(*ready(path, {}), "alice", 1); }
+  std::unique_ptr<store::Files::Lock> lock;
+  const auto files = store::system_files();
+  ASSERT_EQ(files->lock(path + "-lock", lock), 0);
+  EXPECT_EQ(find(path, {}).error->kind, Kind::kInUse);
+  Listed entries({{"bob", 2}});
+  EXPECT_EQ(SqliteStore::make(path, {}, entries, milliseconds(0))->kind, Kind::kInUse);
+  lock.reset();
+  EXPECT_EQ(find(path, {}).ports, (Ports{{"alice", 1}}));
+}
+
 TEST(SqliteStore, OptionsSayWhetherAFileIsToBeThere) {
   SimulatedDisk disk;
   SqliteStore::Options options = on(disk);
@@ -410,7 +425,9 @@ TEST(SqliteStore, FileThatIsNoDatabaseTakesNobodysPlace) {
 TEST(SqliteStore, MissingDirectoryAndDirectoryInTheFilesPlaceAreRefused) {
   const TemporaryDirectory directory;
   EXPECT_EQ(find(directory.path() + "/missing/peers.db", {}).error->kind, Kind::kMissingDirectory);
-  EXPECT_EQ(find(directory.path(), {}).error->kind, Kind::kCorrupt);
+  const std::string inner = directory.path() + "/inner";
+  std::filesystem::create_directory(inner);
+  EXPECT_EQ(find(inner, {}).error->kind, Kind::kCorrupt);
 }
 
 TEST(SqliteStore, RemainsOfAnUnfinishedFileAreInNobodysWay) {

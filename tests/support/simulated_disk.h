@@ -82,6 +82,8 @@ class SimulatedDisk final : public store::Files {
   int remove(const std::string& path) override;
   int sync_file(const std::string& path) override;
   int sync_directory_of(const std::string& path) override;
+  // There are no other processes on this disk.
+  int lock(const std::string& /*path*/, std::unique_ptr<Lock>& /*to*/) override { return 0; }
 
   // What the VFS does with a file that is open, by name or without; 0 or an errno value.
   using OpenFile = std::shared_ptr<SimulatedFile>;
