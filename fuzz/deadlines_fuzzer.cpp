@@ -12,15 +12,14 @@
 #include <span>
 
 #include "engine/deadline_queue.h"
-#include "fuzz/mutator.h"
 #include "fuzz/property.h"
+#include "fuzz/record_target.h"
 
 namespace {
 
 using namespace rollcall;
 using engine::Instant;
 
-constexpr fuzz::RecordFormat kFormat{.header_bytes = 0, .record_bytes = 2};
 constexpr std::size_t kIds = 64;
 
 class Comparison {
@@ -68,16 +67,14 @@ class Comparison {
 
 }  // namespace
 
+const fuzz::RecordFormat fuzz::kRecordFormat{.header_bytes = 0, .record_bytes = 2};
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Comparison comparison;
-  for (std::size_t at = 0; at + kFormat.record_bytes <= size; at += kFormat.record_bytes) {
+  for (std::size_t at = 0; at + fuzz::kRecordFormat.record_bytes <= size;
+       at += fuzz::kRecordFormat.record_bytes) {
     comparison.step(data[at], data[at + 1]);
   }
   comparison.finish();
   return 0;
-}
-
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
-                                               std::size_t size_max, unsigned seed) {
-  return fuzz::mutate_records({data, size, size_max}, kFormat, seed);
 }

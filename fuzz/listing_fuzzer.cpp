@@ -17,8 +17,8 @@
 #include "engine/registry/client_entry.h"
 #include "engine/registry/peer_listing.h"
 #include "engine/wire/address_text.h"
-#include "fuzz/mutator.h"
 #include "fuzz/property.h"
+#include "fuzz/record_target.h"
 
 namespace {
 
@@ -28,7 +28,6 @@ using engine::ClientEntry;
 using engine::EntryNumber;
 using engine::Instant;
 
-constexpr fuzz::RecordFormat kFormat{.header_bytes = 1, .record_bytes = 4};
 constexpr std::size_t kEntriesMax = 400;
 // About what a rendered chunk takes.
 constexpr std::size_t kChunkBytes = 1800;
@@ -160,27 +159,14 @@ class Comparison {
 
 }  // namespace
 
+const fuzz::RecordFormat fuzz::kRecordFormat{.header_bytes = 1, .record_bytes = 4};
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < kFormat.header_bytes) return 0;
-  std::span<const std::uint8_t> input(data, size);
+  if (size < fuzz::kRecordFormat.header_bytes) return 0;
+  const std::span<const std::uint8_t> input(data, size);
   Comparison comparison(input[0] % 16 * kChunkBytes);
-  for (input = input.subspan(kFormat.header_bytes); input.size() >= kFormat.record_bytes;
-       input = input.subspan(kFormat.record_bytes)) {
-    comparison.step(input.first(kFormat.record_bytes));
-  }
+  fuzz::for_each_record(input,
+                        [&](std::span<const std::uint8_t> record) { comparison.step(record); });
   comparison.finish();
   return 0;
-}
-
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
-                                               std::size_t size_max, unsigned seed) {
-  return fuzz::mutate_records({data, size, size_max}, kFormat, seed);
-}
-
-extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* one, std::size_t one_size,
-                                                 const std::uint8_t* other, std::size_t other_size,
-                                                 std::uint8_t* out, std::size_t out_size_max,
-                                                 unsigned seed) {
-  return fuzz::splice_records({one, one_size}, {other, other_size}, kFormat, {out, 0, out_size_max},
-                              seed);
 }

@@ -11,14 +11,12 @@
 #include <utility>
 
 #include "engine/output_buffer.h"
-#include "fuzz/mutator.h"
 #include "fuzz/property.h"
+#include "fuzz/record_target.h"
 
 namespace {
 
 using namespace rollcall;
-
-constexpr fuzz::RecordFormat kFormat{.header_bytes = 0, .record_bytes = 2};
 
 // A buffer beside a text, of which the last bytes are held.
 struct Comparison {
@@ -132,10 +130,13 @@ struct Comparison {
 
 }  // namespace
 
+const fuzz::RecordFormat fuzz::kRecordFormat{.header_bytes = 0, .record_bytes = 2};
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Comparison one;
   Comparison other;
-  for (std::size_t at = 0; at + kFormat.record_bytes <= size; at += kFormat.record_bytes) {
+  for (std::size_t at = 0; at + fuzz::kRecordFormat.record_bytes <= size;
+       at += fuzz::kRecordFormat.record_bytes) {
     const std::uint8_t what = data[at];
     if (what >= 250) {
       one.buffer.swap(other.buffer);
@@ -155,9 +156,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     other.compare();
   }
   return 0;
-}
-
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
-                                               std::size_t size_max, unsigned seed) {
-  return fuzz::mutate_records({data, size, size_max}, kFormat, seed);
 }

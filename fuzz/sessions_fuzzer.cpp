@@ -10,39 +10,20 @@
 #include <string>
 
 #include "fuzz/choices.h"
-#include "fuzz/mutator.h"
 #include "fuzz/property.h"
+#include "fuzz/record_target.h"
 #include "fuzz/session_crowd.h"
-
-namespace {
 
 using namespace rollcall;
 
-constexpr fuzz::RecordFormat kFormat{.header_bytes = 4, .record_bytes = 8};
-
-}  // namespace
+const fuzz::RecordFormat fuzz::kRecordFormat{.header_bytes = 4, .record_bytes = 8};
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < kFormat.header_bytes + kFormat.record_bytes) return 0;
-  std::span<const std::uint8_t> input(data, size);
-  fuzz::SessionCrowd crowd(fuzz::Choices(input.first(kFormat.header_bytes)));
-  for (input = input.subspan(kFormat.header_bytes); input.size() >= kFormat.record_bytes;
-       input = input.subspan(kFormat.record_bytes)) {
-    crowd.step(fuzz::Choices(input.first(kFormat.record_bytes)));
-  }
+  if (size < fuzz::kRecordFormat.header_bytes + fuzz::kRecordFormat.record_bytes) return 0;
+  const std::span<const std::uint8_t> input(data, size);
+  fuzz::SessionCrowd crowd(fuzz::Choices(input.first(fuzz::kRecordFormat.header_bytes)));
+  fuzz::for_each_record(
+      input, [&](std::span<const std::uint8_t> record) { crowd.step(fuzz::Choices(record)); });
   crowd.finish();
   return 0;
-}
-
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
-                                               std::size_t size_max, unsigned seed) {
-  return fuzz::mutate_records({data, size, size_max}, kFormat, seed);
-}
-
-extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* one, std::size_t one_size,
-                                                 const std::uint8_t* other, std::size_t other_size,
-                                                 std::uint8_t* out, std::size_t out_size_max,
-                                                 unsigned seed) {
-  return fuzz::splice_records({one, one_size}, {other, other_size}, kFormat, {out, 0, out_size_max},
-                              seed);
 }

@@ -11,14 +11,13 @@
 #include <vector>
 
 #include "engine/registry/extendible_table.h"
-#include "fuzz/mutator.h"
 #include "fuzz/property.h"
+#include "fuzz/record_target.h"
 
 namespace {
 
 using namespace rollcall;
 
-constexpr fuzz::RecordFormat kFormat{.header_bytes = 1, .record_bytes = 4};
 constexpr std::uint32_t kKeys = 1024;
 
 // How keys become hashes.
@@ -164,27 +163,14 @@ class Comparison {
 
 }  // namespace
 
+const fuzz::RecordFormat fuzz::kRecordFormat{.header_bytes = 1, .record_bytes = 4};
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < kFormat.header_bytes) return 0;
-  std::span<const std::uint8_t> input(data, size);
+  if (size < fuzz::kRecordFormat.header_bytes) return 0;
+  const std::span<const std::uint8_t> input(data, size);
   Comparison comparison(static_cast<Crowding>(input[0] % 5));
-  for (input = input.subspan(kFormat.header_bytes); input.size() >= kFormat.record_bytes;
-       input = input.subspan(kFormat.record_bytes)) {
-    comparison.step(input.first(kFormat.record_bytes));
-  }
+  fuzz::for_each_record(input,
+                        [&](std::span<const std::uint8_t> record) { comparison.step(record); });
   comparison.finish();
   return 0;
-}
-
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
-                                               std::size_t size_max, unsigned seed) {
-  return fuzz::mutate_records({data, size, size_max}, kFormat, seed);
-}
-
-extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* one, std::size_t one_size,
-                                                 const std::uint8_t* other, std::size_t other_size,
-                                                 std::uint8_t* out, std::size_t out_size_max,
-                                                 unsigned seed) {
-  return fuzz::splice_records({one, one_size}, {other, other_size}, kFormat, {out, 0, out_size_max},
-                              seed);
 }
