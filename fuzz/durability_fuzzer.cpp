@@ -10,7 +10,6 @@
 
 #include "fuzz/choices.h"
 #include "fuzz/durable_server.h"
-#include "fuzz/property.h"
 #include "fuzz/record_target.h"
 
 using namespace rollcall;

@@ -10,7 +10,6 @@
 #include <string>
 
 #include "fuzz/choices.h"
-#include "fuzz/property.h"
 #include "fuzz/record_target.h"
 #include "fuzz/session_crowd.h"
 
