@@ -13,8 +13,13 @@ using sqlite::DataFile;
 using sqlite::StateRow;
 
 // The journal may be this much of the list before that is written anew: more of it makes a start
-// slower, less of it makes writing anew dearer.
-constexpr std::uint64_t kJournalPercent = 250;
+// slower, less of it makes writing anew dearer, which matters only where commits are large.
+constexpr std::uint64_t kJournalPercentInCalm = 100;
+constexpr std::uint64_t kJournalPercentUnderLoad = 250;
+// Of a commit, on average, from which on there is load.
+constexpr std::uint64_t kLoadBytes = std::uint64_t{16} << 10;
+// One commit counts for this part of the average.
+constexpr std::uint64_t kAveragedCommits = 8;
 
 // Of appended records for each entry that is copied with them. While a list of n entries is
 // written, the journal grows by about n / 2 records, which a start has to read as well.
@@ -163,15 +168,20 @@ Result SqliteStore::set_wall_offset(std::chrono::milliseconds offset) {
   return end_step(tables_.write_state(pending_.state));
 }
 
+std::uint64_t SqliteStore::rewrite_due_at() const {
+  const std::uint64_t percent =
+      commit_bytes_ < kLoadBytes ? kJournalPercentInCalm : kJournalPercentUnderLoad;
+  return std::max(options_.rewrite_bytes_min, pending_.state.entries.bytes * percent / 100);
+}
+
 Result SqliteStore::maintain(EntrySource& entries, bool& more) {
   more = false;
   const std::uint64_t appended_bytes = std::exchange(appended_bytes_, 0);
-  sqlite::ListRewrite& rewrite = pending_.rewrite;
-  if (rewrite.is_idle()) {
-    const std::uint64_t due_at =
-        std::max(options_.rewrite_bytes_min, pending_.state.entries.bytes * kJournalPercent / 100);
-    if (pending_.journal_bytes < due_at) return Result::kDone;
+  if (appended_bytes > 0) {
+    commit_bytes_ += appended_bytes / kAveragedCommits - commit_bytes_ / kAveragedCommits;
   }
+  sqlite::ListRewrite& rewrite = pending_.rewrite;
+  if (rewrite.is_idle() && pending_.journal_bytes < rewrite_due_at()) return Result::kDone;
   const Result begun = begin();
   if (begun != Result::kDone) return begun;
   if (rewrite.is_idle()) rewrite.begin(pending_.journal_last, pending_.journal_bytes);

@@ -56,8 +56,8 @@ class SqliteStore final : public Store {
     // The WAL is copied into the database when it is longer. Short ones are read fast after a
     // crash, and copied without anybody waiting for long.
     std::uint64_t checkpoint_bytes = std::uint64_t{4} << 20;
-    // The list is written anew when the journal has this many bytes, and two and a half times as
-    // many as the list.
+    // The list is written anew when the journal has this many bytes, and as many as the list; under
+    // load, two and a half times as many.
     std::uint64_t rewrite_bytes_min = std::uint64_t{16} << 20;
     // Of entries in a step of that, where few changes arrive; where many do, twice as many as they.
     std::size_t step_entries_min = 512;
@@ -121,6 +121,8 @@ class SqliteStore final : public Store {
   Result note_journal();
   Result commit();
   Result checkpoint();
+  // How long the journal may be before the list is written anew.
+  std::uint64_t rewrite_due_at() const;
   std::uint64_t wal_bytes() const { return database_->wal_pages() * sqlite::kPageBytes; }
   void roll_back();
   Result fail(OpenError error);
@@ -139,6 +141,7 @@ class SqliteStore final : public Store {
   bool is_ready_to_write_ = false;
   bool is_distrusted_ = false;
   std::uint64_t appended_bytes_ = 0;  // since the last step of maintenance
+  std::uint64_t commit_bytes_ = 0;    // of recent commits, on average
   std::uint64_t checkpoint_at_ = 0;   // bytes of the WAL
   std::optional<OpenError> error_;
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -477,6 +478,38 @@ TEST(SqliteStore, ListIsWrittenAnewInStepsWhileChangesArrive) {
   }
   EXPECT_EQ(find(kPath, options).ports, ports);
   EXPECT_LT(disk.content(kPath)->size(), 200'000u) << "what is stale is deleted";
+}
+
+// How long the journal of a list of 1,000 gets in relation to it, where each commit has so many
+// records.
+double longest_journal(std::size_t records) {
+  SimulatedDisk disk;
+  SqliteStore::Options options = on(disk);
+  options.rewrite_bytes_min = 1;
+  const auto store = ready(kPath, options);
+  Ports ports;
+  for (unsigned i = 0; i < 1000; ++i) ports["peer" + std::to_string(1000 + i)] = i + 1;
+  Listed entries(ports);
+  EXPECT_EQ(store->replace(entries, milliseconds(0)), Result::kDone);
+  std::string batch;
+  for (std::size_t i = 0; i < records; ++i) batch += packed("peer1000", 1);
+  const double list_bytes = 1000.0 * static_cast<double>(packed("peer1000", 1).size());
+  double longest = 0;
+  for (std::size_t written = 0; written < 40'000; written += records) {
+    EXPECT_EQ(store->append(batch), Result::kDone);
+    bool more = false;
+    EXPECT_EQ(store->maintain(entries, more), Result::kDone);
+    EXPECT_EQ(store->sync(), Result::kDone);
+    longest = std::max(longest, static_cast<double>(store->sizes().journal_bytes) / list_bytes);
+  }
+  return longest;
+}
+
+TEST(SqliteStore, JournalGetsAsLongAsTheListAndUnderLoadALittleLonger) {
+  EXPECT_GE(longest_journal(10), 0.9);
+  EXPECT_LE(longest_journal(10), 1.2);
+  EXPECT_GE(longest_journal(500), 1.9) << "all is copied with the commit that makes it due";
+  EXPECT_LE(longest_journal(500), 2.6);
 }
 
 // As an operator sees it (docs/durability.md).
