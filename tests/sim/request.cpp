@@ -1,6 +1,7 @@
 #include "tests/sim/request.h"
 
 #include "tests/sim/population.h"
+#include "tests/support/request_model.h"
 
 namespace rollcall::sim {
 
@@ -10,20 +11,6 @@ using engine::Method;
 using engine::Outcome;
 
 namespace {
-
-std::string_view name_of(Method method) {
-  switch (method) {
-    case Method::kRegister:
-      return "Register";
-    case Method::kLeave:
-      return "Leave";
-    case Method::kKeepAlive:
-      return "KeepAlive";
-    case Method::kPQuery:
-      return "PQuery";
-  }
-  __builtin_unreachable();
-}
 
 void append_hex(const engine::Cookie& cookie, std::string& to) {
   for (const std::uint8_t byte : cookie.bytes) {
@@ -55,7 +42,7 @@ void write(const SentRequest& request, std::string& to) {
     body += '\n';
     body += std::to_string(request.port);
   }
-  to += name_of(request.method);
+  to += tests::name_of(request.method);
   to += " P2Pv1\n";
   if (request.framing == AnswerFraming::kLength) {
     to += "ContentLength: ";
@@ -75,7 +62,7 @@ void write(const SentRequest& request, std::string& to) {
 
 std::ostream& operator<<(std::ostream& out, const SentRequest& request) {
   if (request.refusal != Outcome::kSuccess) return out << "a mistake";
-  out << name_of(request.method) << ' ' << nick_text(request.nick);
+  out << tests::name_of(request.method) << ' ' << nick_text(request.nick);
   if (request.method == Method::kRegister) out << ' ' << request.port;
   if (request.limit != 0) out << " limit " << request.limit;
   if (request.cookie_header == CookieHeader::kNew) out << " new cookie";

@@ -208,6 +208,8 @@ std::string difference(const Message& parsed, const Message& expected) {
   return "parsed: " + described(parsed) + "; expected: " + described(expected);
 }
 
+}  // namespace
+
 std::string_view name_of(Method method) {
   switch (method) {
     case Method::kRegister:
@@ -221,8 +223,6 @@ std::string_view name_of(Method method) {
   }
   __builtin_unreachable();
 }
-
-}  // namespace
 
 bool is_same(const engine::Request& a, const engine::Request& b) {
   return a.method == b.method && a.nick == b.nick && a.port == b.port && a.limit == b.limit &&

@@ -34,6 +34,9 @@ bool is_same(const engine::Message& a, const engine::Message& b);
 // What became of a message, in words.
 std::string described(const engine::Message& message);
 
+// The word that a request of this kind begins with.
+std::string_view name_of(engine::Method method);
+
 // Appends a request in its canonical form: a line feed at its end, known headers only.
 void write_request(const engine::Request& request, std::string& to);
 

@@ -1,0 +1,208 @@
+// What a store makes of a data file that is damaged, or is none of its own: a named error or the
+// right list, and not a byte changed.
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <string>
+#include <vector>
+
+#include "engine/random.h"
+#include "store/sqlite/schema.h"
+#include "tests/store/data_file_under_test.h"
+
+namespace rollcall::tests {
+namespace {
+
+// A file with this content and nothing else, on a disk of its own, is looked at, and stays as it
+// is.
+Found found_in(const std::string& content, const store::sqlite::Schema* schema = nullptr) {
+  SimulatedDisk disk;
+  disk.put(kPath, content);
+  SqliteStore::Options options = on(disk);
+  options.schema = schema;
+  options.when_missing = SqliteStore::WhenMissing::kRefuse;
+  Found found = find(kPath, options);
+  EXPECT_EQ(disk.content(kPath), content);
+  return found;
+}
+
+void expect_error_or_right(const Found& found, const std::string& context) {
+  if (found.error.has_value()) {
+    EXPECT_EQ(found.error->kind, Kind::kCorrupt) << context << found.error->message;
+  } else {
+    EXPECT_EQ(found.ports, kSmall) << context;
+    EXPECT_EQ(found.offset, milliseconds(0)) << context;
+  }
+}
+
+TEST(BadDataFile, EveryChangedByteIsNoticedOrDoesNotMatter) {
+  const std::string content = small_file()->content(kPath).value();
+  engine::SampleGenerator random(4);
+  std::size_t noticed = 0;
+  for (std::size_t at = 0; at < content.size(); ++at) {
+    std::string changed = content;
+    changed[at] = static_cast<char>(changed[at] ^ static_cast<char>(1 + random.below(255)));
+    const Found found = found_in(changed);
+    expect_error_or_right(found, "byte " + std::to_string(at) + ": ");
+    noticed += found.error.has_value();
+  }
+  EXPECT_GT(noticed, 500u);
+}
+
+TEST(BadDataFileSlow, EveryChangedBitIsNoticedOrDoesNotMatter) {
+  const std::string content = small_file()->content(kPath).value();
+  for (std::size_t bit = 0; bit < content.size() * 8; ++bit) {
+    std::string changed = content;
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
+    expect_error_or_right(found_in(changed), "bit " + std::to_string(bit) + ": ");
+  }
+}
+
+TEST(BadDataFile, EveryPrefixIsNoticed) {
+  const std::string content = small_file()->content(kPath).value();
+  for (std::size_t bytes = 0; bytes < content.size(); ++bytes) {
+    expect_corrupt(found_in(content.substr(0, bytes)), "");
+  }
+}
+
+TEST(BadDataFile, WhatIsNoDataFileIsRefused) {
+  expect_corrupt(found_in(""), "empty");
+  expect_corrupt(found_in("Dear diary"), "not one of Rollcall's");
+  expect_corrupt(found_in(std::string(10'000, 'x')), "not one of Rollcall's");
+}
+
+// A file that SQLite itself has written.
+std::string content_made_by(const std::string& content, const std::string& sql) {
+  SimulatedDisk disk;
+  if (!content.empty()) disk.put(kPath, content);
+  sqlite3* database = nullptr;
+  EXPECT_EQ(sqlite3_open_v2(kPath, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                            disk.vfs_name().c_str()),
+            SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(database, ("PRAGMA locking_mode=EXCLUSIVE;" + sql).c_str(), nullptr,
+                         nullptr, nullptr),
+            SQLITE_OK)
+      << sqlite3_errmsg(database);
+  sqlite3_close(database);
+  return disk.content(kPath).value();
+}
+
+TEST(BadDataFile, DatabaseOfAnotherProgramIsRefused) {
+  const std::string other = content_made_by("", "PRAGMA journal_mode=WAL; CREATE TABLE t(x)");
+  expect_corrupt(found_in(other), "not one of Rollcall's");
+}
+
+TEST(BadDataFile, NewerFormatIsRefusedByName) {
+  const std::string content = small_file()->content(kPath).value();
+  const auto version = store::sqlite::current_schema().version();
+  const std::string next = std::to_string(version + 1);
+  const std::string newer = content_made_by(content, "PRAGMA user_version=" + next);
+  expect_corrupt(found_in(newer), "format " + next);
+  const std::string same =
+      content_made_by(content, "PRAGMA user_version=" + std::to_string(version));
+  EXPECT_FALSE(found_in(same).error.has_value());
+}
+
+TEST(BadDataFile, FileWithOtherTablesOrRowsIsRefused) {
+  const std::string content = small_file()->content(kPath).value();
+  const std::string changes[] = {
+      "CREATE TABLE more(x)",
+      "CREATE INDEX nicks ON entries(nick)",
+      "CREATE TRIGGER t AFTER INSERT ON journal BEGIN DELETE FROM entries; END",
+      "DROP VIEW peers",
+      "DELETE FROM state",
+      "UPDATE state SET wall_offset_ms = 1",
+      "DELETE FROM entries WHERE nick = 'alice'",
+      "UPDATE entries SET port = 70000 WHERE nick = 'alice'",
+      "UPDATE entries SET port = 5 WHERE nick = 'alice'",
+      "UPDATE entries SET host = 'example.org' WHERE nick = 'alice'",
+      "UPDATE entries SET cookie = x'00' WHERE nick = 'alice'",
+      "DELETE FROM journal WHERE sequence = (SELECT min(sequence) FROM journal)",
+      "DELETE FROM journal WHERE sequence = (SELECT max(sequence) FROM journal)",
+      "DELETE FROM journal",
+      "UPDATE journal SET records = x'00'",
+      "INSERT INTO entries SELECT -1000000, nick, host, port, is_active, cookie, deadline_ms, "
+      "registered_at, activity_bits, activity_day FROM entries WHERE nick = 'alice'",
+  };
+  for (const std::string& change : changes) {
+    SCOPED_TRACE(change);
+    expect_corrupt(found_in(content_made_by(content, change)), "");
+  }
+}
+
+TEST(BadDataFile, OlderFormatIsMigratedWhenItIsUsed) {
+  const std::string content = small_file()->content(kPath).value();
+  const auto current = store::sqlite::current_schema().migrations;
+  std::vector<const char*> migrations(current.begin(), current.end());
+  migrations.push_back("CREATE TABLE added(x); INSERT INTO added VALUES(1);");
+  const store::sqlite::Schema next{migrations};
+
+  SimulatedDisk disk;
+  disk.put(kPath, content);
+  SqliteStore::Options options = on(disk);
+  options.schema = &next;
+  EXPECT_EQ(find(kPath, options).ports, kSmall);
+  EXPECT_EQ(find(kPath, options).ports, kSmall) << "and again, as a file of the new format";
+  { write(*ready(kPath, options), "dave", 5); }
+  expect_corrupt(find(kPath, on(disk)), "format " + std::to_string(next.version()));
+}
+
+TEST(BadDataFile, DamagedFileOfAnOlderFormatIsNotTouched) {
+  std::string content = small_file()->content(kPath).value();
+  content = content_made_by(content, "UPDATE journal SET records = x'00'");
+  const auto current = store::sqlite::current_schema().migrations;
+  std::vector<const char*> migrations(current.begin(), current.end());
+  migrations.push_back("CREATE TABLE added(x);");
+  const store::sqlite::Schema next{migrations};
+  expect_corrupt(found_in(content, &next), "");
+}
+
+// ---- The WAL that a process leaves behind ----
+
+Found found_with_wal(const std::string& content, const std::string& wal) {
+  SimulatedDisk disk;
+  disk.put(kPath, content);
+  disk.put(std::string(kPath) + "-wal", wal);
+  Found found = find(kPath, on(disk));
+  EXPECT_EQ(disk.content(kPath), content);
+  EXPECT_EQ(wal_of(disk), wal);
+  return found;
+}
+
+TEST(BadDataFile, ChangedByteOfTheWalIsNoticedUnlessItIsInTheLastCommit) {
+  const auto disk = killed_after_commits(4);
+  const std::string content = disk->content(kPath).value();
+  const std::string wal = wal_of(*disk);
+  engine::SampleGenerator random(5);
+  std::size_t noticed = 0;
+  for (std::size_t at = 0; at < wal.size(); ++at) {
+    std::string changed = wal;
+    changed[at] = static_cast<char>(changed[at] ^ static_cast<char>(1 + random.below(255)));
+    const Found found = found_with_wal(content, changed);
+    if (found.error.has_value()) {
+      EXPECT_EQ(found.error->kind, Kind::kCorrupt);
+      ++noticed;
+    } else {
+      EXPECT_GE(found.ports.at("alice"), 3u) << "byte " << at;
+    }
+  }
+  EXPECT_GT(noticed, wal.size() / 2);
+}
+
+TEST(BadDataFile, WalThatIsCutShortEndsWithAWholeCommit) {
+  const auto disk = killed_after_commits(4);
+  const std::string content = disk->content(kPath).value();
+  const std::string wal = wal_of(*disk);
+  unsigned last = 0;
+  for (std::size_t bytes = 0; bytes <= wal.size(); bytes += 256) {
+    const Found found = found_with_wal(content, wal.substr(0, bytes));
+    ASSERT_FALSE(found.error.has_value()) << found.error->message;
+    const unsigned port = found.ports.empty() ? 0 : found.ports.at("alice");
+    EXPECT_GE(port, last);
+    last = port;
+  }
+}
+
+}  // namespace
+}  // namespace rollcall::tests
