@@ -15,6 +15,7 @@
 #include "apps/printable.h"
 #include "apps/record_json.h"
 #include "apps/system_random.h"
+#include "engine/assert.h"
 #include "engine/limits.h"
 #include "engine/registry/registry.h"
 #include "store/record.h"
@@ -76,6 +77,10 @@ int fail(const Failure& failure) {
   return failure.status;
 }
 
+std::string counts_text(std::uint64_t active, std::uint64_t inactive) {
+  return std::to_string(active) + " active and " + std::to_string(inactive) + " inactive peers";
+}
+
 // A data file's entries, read into a registry.
 class LoadedFile {
  public:
@@ -124,9 +129,12 @@ class Importer {
     if (size_ == records_.size()) restore();
   }
 
-  engine::RestoreOutcome finish() {
+  // What there is then.
+  engine::RegistryCounters finish() {
     restore();
-    return registry_.finish_restore();
+    // No file holds as many as kPeersMax.
+    ROLLCALL_ASSERT(registry_.finish_restore() == engine::RestoreOutcome::kDone);
+    return registry_.counters();
   }
 
  private:
@@ -200,9 +208,8 @@ int check_data_file(const std::string& path) {
   LoadedFile file;
   if (const auto failure = file.load(path)) return fail(*failure);
   const store::Recovered& found = file.recovered();
-  std::cout << printable(path) + " is sound: " + std::to_string(found.active) + " active and " +
-                   std::to_string(found.inactive) + " inactive peers, in " +
-                   std::to_string(found.records) + " records\n"
+  std::cout << printable(path) + " is sound: " + counts_text(found.active, found.inactive) +
+                   ", in " + std::to_string(found.records) + " records\n"
             << std::flush;
   return EX_OK;
 }
@@ -222,11 +229,18 @@ int import_data_file(const std::string& path) {
   engine::Registry registry(widest_limits(), random);
   Importer importer(registry);
   if (const auto failure = read_lines(importer)) return fail(*failure);
-  importer.finish();
+  const engine::RegistryCounters found = importer.finish();
 
   store::RegistryEntries entries(registry, importer.clock());
   const auto error = SqliteStore::make(followed(path), {}, entries, importer.clock().wall_offset());
-  return error.has_value() ? fail(refusal_of(*error)) : EX_OK;
+  if (error.has_value()) return fail(refusal_of(*error));
+  std::cout << printable(path) + " holds " + counts_text(found.active, found.inactive);
+  if (found.forgotten > 0) {
+    std::cout << "; " + std::to_string(found.forgotten) +
+                     " that were inactive for too long are left out";
+  }
+  std::cout << '\n' << std::flush;
+  return EX_OK;
 }
 
 }  // namespace rollcall::apps

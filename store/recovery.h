@@ -43,7 +43,8 @@ struct Recovered {
 // `read_clocks` says what time it is: the first reading is that of the recovery. `progress`, which
 // may be empty, is called with the number of records so far, at most once a second.
 //
-// Where the outcome is not kDone the registry is in no state to be used, and the store as it was.
+// Where the outcome is not kDone the registry is in no state to be used. The store is as it was,
+// unless it is its replacement that failed.
 Recovered recover(Store& store, engine::Registry& registry,
                   const std::function<ClockReading()>& read_clocks,
                   const std::function<void(std::uint64_t records)>& progress,

@@ -324,8 +324,15 @@ TEST_F(DataFile, IsExportedAndImported) {
   EXPECT_NE(refused.errors.find("line "), std::string::npos) << refused.errors;
   EXPECT_FALSE(fs::exists(other));
 
-  write_file(lines, with.output);
-  EXPECT_EQ(run("/bin/sh", {"-c", importing}).end, exited(0));
+  // An entry from long ago is no entry any more.
+  const std::string old =
+      R"({"nick":"carol","host":"10.0.0.7","port":1,"active":false,"until":"2020-01-01T00:00:00.000Z",)"
+      R"("registered":"2020-01-01T00:00:00Z","activity":"00000001","activity_day":"2020-01-01"})";
+  write_file(lines, with.output + old + '\n');
+  const Said imported = run("/bin/sh", {"-c", importing});
+  EXPECT_EQ(imported.end, exited(0)) << imported.errors;
+  EXPECT_NE(imported.output.find("2 active and 0 inactive peers; 1 "), std::string::npos)
+      << imported.output;
   EXPECT_EQ(run(ROLLCALLD_PATH, {"export", "--with-cookies", other}).output, with.output);
   EXPECT_EQ(run("/bin/sh", {"-c", importing}).end, exited(kCannotCreate)) << "it is there already";
 
