@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "engine/assert.h"
+#include "engine/word.h"
 
 namespace rollcall::engine {
 namespace {
@@ -83,7 +84,7 @@ EntryNumber Shard::prefetch_entry(std::uint64_t hash) {
   const auto same_hash = [hash](const IndexSlot& slot) { return slot.hash == index_hash(hash); };
   const IndexSlot* slot = index_.find(index_hash(hash), same_hash);
   if (slot == nullptr) return kNoEntry;
-  __builtin_prefetch(&pool_[slot->number], 1);
+  __builtin_prefetch(&pool_[slot->number], 0, 1);
   return slot->number;
 }
 
@@ -122,10 +123,10 @@ void Shard::execute(Operation& operation, const Requester& requester) {
 EntryNumber Shard::find(std::string_view nick, std::uint64_t hash, EntryNumber candidate) {
   if (candidate != kNoEntry) {
     const ClientEntry& entry = pool_[candidate];
-    if (entry.state != EntryState::kFree && entry.nick() == nick) return candidate;
+    if (entry.state != EntryState::kFree && is_same(entry.nick(), nick)) return candidate;
   }
   const IndexSlot* slot = index_.find(index_hash(hash), [&](const IndexSlot& other) {
-    return other.hash == index_hash(hash) && pool_[other.number].nick() == nick;
+    return other.hash == index_hash(hash) && is_same(pool_[other.number].nick(), nick);
   });
   return slot == nullptr ? kNoEntry : slot->number;
 }
