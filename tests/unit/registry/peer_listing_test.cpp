@@ -9,6 +9,7 @@
 #include <map>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/limits.h"
@@ -282,6 +283,22 @@ TEST(PeerListing, SpreadsOverSeveralBlocks) {
   for (std::uint16_t port = 1; port <= 39'990; ++port) under_test.remove(port);
   EXPECT_EQ(under_test.sorted().front(), 39'991);
   EXPECT_EQ(under_test.list().size(), 10u);
+}
+
+TEST(PeerListing, CountsTheMemoryOfItsOrder) {
+  // A block has 16,384 places of four bytes. Beside it: where it is, and a bit for each chunk, of
+  // which there may be room for twice as many.
+  constexpr std::size_t kBlockBytes = 65'536;
+  constexpr std::size_t kBesideBytesMax = 8 + 2 * 64;
+  ListingUnderTest under_test;
+  std::uint16_t port = 0;
+  for (const auto& [peers, blocks] : {std::pair{1u, 1u}, std::pair{16'384u, 1u},
+                                      std::pair{16'385u, 2u}, std::pair{40'000u, 3u}}) {
+    while (port < peers) under_test.add(++port);
+    const std::size_t bytes = under_test.listing().order_bytes();
+    EXPECT_GE(bytes, blocks * (kBlockBytes + 8) + peers / kChunk / 8) << peers;
+    EXPECT_LE(bytes, blocks * (kBlockBytes + kBesideBytesMax)) << peers;
+  }
 }
 
 // ---- Fairness ----
