@@ -16,18 +16,18 @@ namespace {
 
 // A file with this content and nothing else, on a disk of its own, is looked at, and stays as it
 // is.
-Found found_in(const std::string& content, const store::sqlite::Schema* schema = nullptr) {
+FileContent found_in(const std::string& content, const store::sqlite::Schema* schema = nullptr) {
   SimulatedDisk disk;
   disk.put(kPath, content);
   SqliteStore::Options options = on(disk);
   options.schema = schema;
   options.when_missing = SqliteStore::WhenMissing::kRefuse;
-  Found found = find(kPath, options);
+  FileContent found = find(kPath, options);
   EXPECT_EQ(disk.content(kPath), content);
   return found;
 }
 
-void expect_error_or_right(const Found& found, const std::string& context) {
+void expect_error_or_right(const FileContent& found, const std::string& context) {
   if (found.error.has_value()) {
     EXPECT_EQ(found.error->kind, Kind::kCorrupt) << context << found.error->message;
   } else {
@@ -43,7 +43,7 @@ TEST(BadDataFile, EveryChangedByteIsNoticedOrDoesNotMatter) {
   for (std::size_t at = 0; at < content.size(); ++at) {
     std::string changed = content;
     changed[at] = static_cast<char>(changed[at] ^ static_cast<char>(1 + random.below(255)));
-    const Found found = found_in(changed);
+    const FileContent found = found_in(changed);
     expect_error_or_right(found, "byte " + std::to_string(at) + ": ");
     noticed += found.error.has_value();
   }
@@ -160,11 +160,11 @@ TEST(BadDataFile, DamagedFileOfAnOlderFormatIsNotTouched) {
 
 // ---- The WAL that a process leaves behind ----
 
-Found found_with_wal(const std::string& content, const std::string& wal) {
+FileContent found_with_wal(const std::string& content, const std::string& wal) {
   SimulatedDisk disk;
   disk.put(kPath, content);
   disk.put(std::string(kPath) + "-wal", wal);
-  Found found = find(kPath, on(disk));
+  FileContent found = find(kPath, on(disk));
   EXPECT_EQ(disk.content(kPath), content);
   EXPECT_EQ(wal_of(disk), wal);
   return found;
@@ -179,7 +179,7 @@ TEST(BadDataFile, ChangedByteOfTheWalIsNoticedUnlessItIsInTheLastCommit) {
   for (std::size_t at = 0; at < wal.size(); ++at) {
     std::string changed = wal;
     changed[at] = static_cast<char>(changed[at] ^ static_cast<char>(1 + random.below(255)));
-    const Found found = found_with_wal(content, changed);
+    const FileContent found = found_with_wal(content, changed);
     if (found.error.has_value()) {
       EXPECT_EQ(found.error->kind, Kind::kCorrupt);
       ++noticed;
@@ -196,7 +196,7 @@ TEST(BadDataFile, WalThatIsCutShortEndsWithAWholeCommit) {
   const std::string wal = wal_of(*disk);
   unsigned last = 0;
   for (std::size_t bytes = 0; bytes <= wal.size(); bytes += 256) {
-    const Found found = found_with_wal(content, wal.substr(0, bytes));
+    const FileContent found = found_with_wal(content, wal.substr(0, bytes));
     ASSERT_FALSE(found.error.has_value()) << found.error->message;
     const unsigned port = found.ports.empty() ? 0 : found.ports.at("alice");
     EXPECT_GE(port, last);

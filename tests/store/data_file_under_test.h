@@ -73,17 +73,17 @@ inline SqliteStore::Options on(SimulatedDisk& disk) {
 using Opened = std::variant<std::unique_ptr<SqliteStore>, OpenError>;
 
 // What a file holds, or why it cannot be used.
-struct Found {
+struct FileContent {
   std::optional<OpenError> error;
   Ports ports;
   milliseconds offset{0};
 };
 
-inline Found find(const std::string& path, const SqliteStore::Options& options) {
+inline FileContent find(const std::string& path, const SqliteStore::Options& options) {
   Opened opened = SqliteStore::open(path, options);
   if (const auto* error = std::get_if<OpenError>(&opened)) return {.error = *error};
   SqliteStore& store = *std::get<std::unique_ptr<SqliteStore>>(opened);
-  Found found;
+  FileContent found;
   const store::Loaded loaded = store.load([&](milliseconds, std::string_view text) {
     while (const auto record = store::unpack(text)) {
       found.ports[std::string(record->nick)] = record->port;
@@ -143,7 +143,7 @@ inline std::unique_ptr<SimulatedDisk> small_file() {
 
 inline const Ports kSmall{{"alice", 1}, {"bob", 3}, {"carol", 4}};
 
-inline void expect_corrupt(const Found& found, const std::string& what) {
+inline void expect_corrupt(const FileContent& found, const std::string& what) {
   ASSERT_TRUE(found.error.has_value());
   EXPECT_EQ(found.error->kind, Kind::kCorrupt);
   EXPECT_NE(found.error->message.find(kPath), std::string::npos) << found.error->message;

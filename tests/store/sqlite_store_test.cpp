@@ -20,7 +20,7 @@ namespace {
 
 TEST(SqliteStore, FindsTheListAndTheJournalOnTop) {
   const auto disk = small_file();
-  const Found found = find(kPath, on(*disk));
+  const FileContent found = find(kPath, on(*disk));
   EXPECT_FALSE(found.error.has_value());
   EXPECT_EQ(found.ports, kSmall);
 }
@@ -37,7 +37,7 @@ TEST(SqliteStore, SecondOneOnTheSameFileIsRefused) {
   const std::string path = directory.path() + "/peers.db";
   const auto store = ready(path, {});
   write(*store, "alice", 1);
-  const Found found = find(path, {});
+  const FileContent found = find(path, {});
   ASSERT_TRUE(found.error.has_value());
   EXPECT_EQ(found.error->kind, Kind::kInUse);
   write(*store, "alice", 2);
@@ -70,7 +70,7 @@ TEST(SqliteStore, IsMadeWithItsEntriesOnlyWhereThereIsNone) {
   SimulatedDisk disk;
   Listed entries({{"alice", 1}});
   EXPECT_FALSE(SqliteStore::make(kPath, on(disk), entries, milliseconds(7)).has_value());
-  const Found found = find(kPath, on(disk));
+  const FileContent found = find(kPath, on(disk));
   EXPECT_EQ(found.ports, (Ports{{"alice", 1}}));
   EXPECT_EQ(found.offset, milliseconds(7));
   Listed others({{"bob", 2}});

@@ -36,7 +36,7 @@ struct Wait {
 using Action =
     std::variant<Send, Expect, From, HalfClose, Reset, ExpectClosed, ExpectOpen, Quiet, Wait>;
 
-struct Step {
+struct ExchangeStep {
   std::size_t line;
   // Of the connection that does it; nobody's for Quiet and Wait.
   std::string connection;
@@ -49,7 +49,7 @@ struct Exchange {
   std::size_t line;
   std::string title;
   ServerOptions server;
-  std::vector<Step> steps;
+  std::vector<ExchangeStep> steps;
 };
 
 struct ExchangeFile {

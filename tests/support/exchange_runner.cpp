@@ -25,7 +25,7 @@ class Runner {
       : exchange_(exchange), cutting_(cutting), transport_(transport) {}
 
   std::optional<std::string> run() {
-    for (const Step& step : exchange_.steps) {
+    for (const ExchangeStep& step : exchange_.steps) {
       line_ = step.line;
       connection_ = step.connection;
       next_ = &step == &exchange_.steps.back() ? nullptr : &step + 1;
@@ -161,7 +161,7 @@ class Runner {
   std::size_t chunk_ = 0;
   std::size_t line_ = 0;
   std::string connection_;
-  const Step* next_ = nullptr;
+  const ExchangeStep* next_ = nullptr;
   std::optional<std::string> failure_;
 };
 
@@ -183,7 +183,7 @@ std::string Cutting::text() const {
 std::vector<Cutting> two_piece_cuttings(const Exchange& exchange) {
   std::vector<Cutting> cuttings;
   std::size_t chunk = 0;
-  for (const Step& step : exchange.steps) {
+  for (const ExchangeStep& step : exchange.steps) {
     const auto* send = std::get_if<Send>(&step.action);
     if (send == nullptr) continue;
     for (std::size_t first = 1; first < send->bytes.length().value_or(0); ++first) {
@@ -196,7 +196,7 @@ std::vector<Cutting> two_piece_cuttings(const Exchange& exchange) {
 
 engine::Duration duration_of(const Exchange& exchange) {
   engine::Duration total{};
-  for (const Step& step : exchange.steps) {
+  for (const ExchangeStep& step : exchange.steps) {
     if (const auto* wait = std::get_if<Wait>(&step.action)) total += wait->duration;
     if (std::holds_alternative<Quiet>(step.action)) total += exchange.server.quiet;
   }
@@ -204,7 +204,7 @@ engine::Duration duration_of(const Exchange& exchange) {
 }
 
 bool can_run(const Exchange& exchange, const TransportUnderTest& transport) {
-  for (const Step& step : exchange.steps) {
+  for (const ExchangeStep& step : exchange.steps) {
     const auto* from = std::get_if<From>(&step.action);
     if (from != nullptr && !transport.can_play(from->host)) return false;
     const auto* wait = std::get_if<Wait>(&step.action);
