@@ -12,6 +12,7 @@
 #include "store/memory_store.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "tests/store/sample_record.h"
 #include "tests/support/simulated_disk.h"
 #include "tests/support/sqlite_store_opener.h"
 
@@ -142,20 +143,6 @@ class StoreConformance : public testing::TestWithParam<Factory> {
   std::unique_ptr<StoreUnderTest> under_test_ = GetParam()();
 };
 
-Record record_with(std::string_view nick, std::uint16_t port) {
-  Record record;
-  record.nick = nick;
-  record.host = engine::HostAddress::v4(10, 0, 0, 7);
-  record.port = port;
-  record.active = true;
-  record.cookie = engine::Cookie{{1, 2, 3}};
-  record.deadline = store::LeaseTime(milliseconds(1'700'000'000'123));
-  record.registered_at = engine::WallTime(std::chrono::seconds(1'700'000'000));
-  record.activity_bits = 5;
-  record.activity_day = 19'675;
-  return record;
-}
-
 TEST_P(StoreConformance, NewStoreIsEmpty) {
   EXPECT_EQ(found().size(), 0u);
   EXPECT_EQ(wall_offset_, milliseconds(0));
@@ -163,7 +150,7 @@ TEST_P(StoreConformance, NewStoreIsEmpty) {
 
 TEST_P(StoreConformance, SyncedRecordsSurviveACrashWhole) {
   const std::string longest(255, 'n');
-  const std::vector<Record> batch = {record_with("alice", 1), record_with(longest, 2)};
+  const std::vector<Record> batch = {sample_record("alice", 1), sample_record(longest, 2)};
   const auto store = opened();
   ASSERT_EQ(store->append(packed(batch)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
@@ -175,8 +162,8 @@ TEST_P(StoreConformance, SyncedRecordsSurviveACrashWhole) {
 
 TEST_P(StoreConformance, LastRecordOfANickWinsWithinABatchAndAcross) {
   const auto store = opened();
-  const std::vector<Record> first = {record_with("alice", 1), record_with("alice", 2)};
-  const std::vector<Record> second = {record_with("bob", 3), record_with("alice", 4)};
+  const std::vector<Record> first = {sample_record("alice", 1), sample_record("alice", 2)};
+  const std::vector<Record> second = {sample_record("bob", 3), sample_record("alice", 4)};
   ASSERT_EQ(store->append(packed(first)), Result::kDone);
   ASSERT_EQ(store->append(packed(second)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
@@ -188,8 +175,8 @@ TEST_P(StoreConformance, LastRecordOfANickWinsWithinABatchAndAcross) {
 
 TEST_P(StoreConformance, UnsyncedBatchIsNotThereInPart) {
   const auto store = opened();
-  const std::vector<Record> kept = {record_with("alice", 1)};
-  const std::vector<Record> lost = {record_with("alice", 2), record_with("bob", 2)};
+  const std::vector<Record> kept = {sample_record("alice", 1)};
+  const std::vector<Record> lost = {sample_record("alice", 2), sample_record("bob", 2)};
   ASSERT_EQ(store->append(packed(kept)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
   ASSERT_EQ(store->append(packed(lost)), Result::kDone);
@@ -201,10 +188,10 @@ TEST_P(StoreConformance, UnsyncedBatchIsNotThereInPart) {
 
 TEST_P(StoreConformance, AReadingCanBeEnded) {
   const auto store = opened();
-  ASSERT_EQ(store->append(packed({record_with("alice", 1)})), Result::kDone);
+  ASSERT_EQ(store->append(packed({sample_record("alice", 1)})), Result::kDone);
   ASSERT_EQ(store->set_wall_offset(milliseconds(-5000)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
-  ASSERT_EQ(store->append(packed({record_with("alice", 2)})), Result::kDone);
+  ASSERT_EQ(store->append(packed({sample_record("alice", 2)})), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
   std::size_t visits = 0;
   const store::Loaded loaded =
@@ -215,7 +202,7 @@ TEST_P(StoreConformance, AReadingCanBeEnded) {
 
 TEST_P(StoreConformance, WallOffsetSurvivesFromTheNextSyncOn) {
   const auto store = opened();
-  ASSERT_EQ(store->append(packed({record_with("alice", 1)})), Result::kDone);
+  ASSERT_EQ(store->append(packed({sample_record("alice", 1)})), Result::kDone);
   ASSERT_EQ(store->set_wall_offset(milliseconds(-5000)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
   ASSERT_EQ(store->set_wall_offset(milliseconds(7000)), Result::kDone);
@@ -226,12 +213,12 @@ TEST_P(StoreConformance, WallOffsetSurvivesFromTheNextSyncOn) {
 
 TEST_P(StoreConformance, ReplacementTakesThePlaceOfEverything) {
   const auto store = opened();
-  const std::vector<Record> batch = {record_with("alice", 1), record_with("bob", 2)};
+  const std::vector<Record> batch = {sample_record("alice", 1), sample_record("bob", 2)};
   ASSERT_EQ(store->append(packed(batch)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
-  ListedEntries entries({record_with("bob", 3), record_with("carol", 4)});
+  ListedEntries entries({sample_record("bob", 3), sample_record("carol", 4)});
   ASSERT_EQ(store->replace(entries, milliseconds(77)), Result::kDone);
-  const std::vector<Record> later = {record_with("dave", 5)};
+  const std::vector<Record> later = {sample_record("dave", 5)};
   ASSERT_EQ(store->append(packed(later)), Result::kDone);
   ASSERT_EQ(store->sync(), Result::kDone);
   under_test_->crash();
@@ -250,7 +237,7 @@ TEST(MemoryStore, CrashKeepsAPrefixOfTheBatches) {
   store::MemoryDevice device;
   store::MemoryStore store(device);
   for (std::uint16_t port = 1; port <= 3; ++port) {
-    const std::vector<Record> batch = {record_with("alice", port)};
+    const std::vector<Record> batch = {sample_record("alice", port)};
     ASSERT_EQ(store.append(packed(batch)), Result::kDone);
   }
   EXPECT_EQ(device.unsynced_batches(), 3u);
@@ -266,7 +253,7 @@ TEST(MemoryStore, CrashKeepsAPrefixOfTheBatches) {
 TEST(MemoryStore, AFailureDropsWhatWaited) {
   store::MemoryDevice device;
   store::MemoryStore store(device);
-  const std::string batch = packed({record_with("alice", 1)});
+  const std::string batch = packed({sample_record("alice", 1)});
   device.fail_after(1, Result::kFull, false);
   EXPECT_EQ(store.append(batch), Result::kDone);
   EXPECT_EQ(store.append(batch), Result::kFull);
@@ -284,12 +271,12 @@ TEST(MemoryStore, AFailureDropsWhatWaited) {
 TEST(MemoryStore, ADistrustedOneTakesNothingUntilItIsReplaced) {
   store::MemoryDevice device;
   store::MemoryStore store(device);
-  const std::string batch = packed({record_with("alice", 1)});
+  const std::string batch = packed({sample_record("alice", 1)});
   EXPECT_EQ(store.append(batch), Result::kDone);
   device.fail_after(0, Result::kDistrusted, false);
   EXPECT_EQ(store.sync(), Result::kDistrusted);
   EXPECT_EQ(store.append(batch), Result::kDistrusted);
-  ListedEntries entries({record_with("alice", 2)});
+  ListedEntries entries({sample_record("alice", 2)});
   EXPECT_EQ(store.replace(entries, milliseconds(0)), Result::kDone);
   EXPECT_EQ(store.append(batch), Result::kDone);
   EXPECT_EQ(store.sync(), Result::kDone);
@@ -301,7 +288,7 @@ TEST(MemoryStore, MaintenanceKeepsWhatThereIsInFewBatches) {
   std::vector<Record> all;
   std::vector<std::string> nicks;
   for (int i = 0; i < 100; ++i) nicks.push_back("peer" + std::to_string(i));
-  for (const std::string& nick : nicks) all.push_back(record_with(nick, 1));
+  for (const std::string& nick : nicks) all.push_back(sample_record(nick, 1));
   ListedEntries entries(all);
   for (const Record& record : all) {
     ASSERT_EQ(store.append(packed({record})), Result::kDone);

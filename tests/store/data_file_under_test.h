@@ -16,6 +16,7 @@
 
 #include "store/record.h"
 #include "store/sqlite_store.h"
+#include "tests/store/sample_record.h"
 #include "tests/support/simulated_disk.h"
 
 // Data files of a few entries, each a nick and a port, and what a store finds in them.
@@ -32,16 +33,8 @@ using Ports = std::map<std::string, unsigned>;
 inline constexpr const char* kPath = "/peers.db";
 
 inline std::string packed(const std::string& nick, std::uint16_t port) {
-  store::Record record;
-  record.nick = nick;
-  record.host = engine::HostAddress::v4(10, 0, 0, 7);
-  record.port = port;
-  record.active = true;
-  record.cookie = engine::Cookie{{7, 8, 9}};
-  record.deadline = store::LeaseTime(milliseconds(1'700'000'000'123));
-  record.registered_at = engine::WallTime(std::chrono::seconds(1'700'000'000));
   std::string text;
-  store::pack(record, text);
+  store::pack(sample_record(nick, port), text);
   return text;
 }
 
