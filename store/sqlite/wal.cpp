@@ -113,7 +113,7 @@ WalInspection inspect_wal(Files& files, const std::string& path) {
   WalInspection found;
   const Files::Status status = files.status(path);
   found.error = status.error;
-  if (found.error != 0 || !status.exists || status.bytes < kHeaderBytes + kFrameBytes) return found;
+  if (found.error != 0 || !status.exists || status.bytes <= kHeaderBytes) return found;
   std::string block;
   found.error = files.read(path, 0, kHeaderBytes, block);
   if (found.error != 0 || block.size() < kHeaderBytes) return found;
