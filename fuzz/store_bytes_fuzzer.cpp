@@ -27,6 +27,7 @@
 
 #include "fuzz/property.h"
 #include "store/record.h"
+#include "store/sqlite/data_file.h"
 #include "store/sqlite_store.h"
 #include "tests/support/simulated_disk.h"
 #include "tests/support/store_ledger.h"
@@ -135,7 +136,8 @@ const std::array<FilePair, 6>& bases() {
 
 // ---- What is done to them ----
 
-// The checksums of a WAL (sqlite.org/fileformat2.html#the_wal_file_format), of pages of 4096 bytes.
+// The checksums of a WAL (sqlite.org/fileformat2.html#the_wal_file_format), of pages of the
+// database.
 class WalSums {
  public:
   explicit WalSums(std::string& wal) : wal_(wal) {}
@@ -156,7 +158,7 @@ class WalSums {
  private:
   static constexpr std::size_t kHeaderBytes = 32;
   static constexpr std::size_t kFrameHeaderBytes = 24;
-  static constexpr std::size_t kFrameBytes = kFrameHeaderBytes + 4096;
+  static constexpr std::size_t kFrameBytes = kFrameHeaderBytes + store::sqlite::kPageBytes;
 
   std::uint32_t word(std::size_t at) const {
     std::uint32_t value = 0;

@@ -60,7 +60,7 @@ class SqliteStore final : public Store {
     // load, two and a half times as many.
     std::uint64_t rewrite_bytes_min = std::uint64_t{16} << 20;
     // Of entries in a step of that, where few changes arrive; where many do, twice as many as they.
-    std::size_t step_entries_min = 512;
+    std::size_t step_entries_min = 128;
     // Where the file is. Empty: on the system's disk. They must outlive the store.
     Files* files = nullptr;
     std::string vfs;

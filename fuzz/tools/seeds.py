@@ -147,6 +147,8 @@ def operations(exchange):
 
 
 BASES = 6  # of store_bytes_fuzzer.cpp
+PAGE = 8192  # of the database
+FRAME = 24 + PAGE  # of its WAL, behind a header of 32
 
 
 def edit(kind, offset, content=b""):
@@ -158,20 +160,20 @@ def data_files():
     for base in range(BASES):
         choice = bytes([base])
         yield choice
-        for bytes_left in (0, 1, 99, 100, 4095, 4096, 8192, 12288, 16383):
+        for bytes_left in (0, 1, 99, 100, PAGE - 1, PAGE, 2 * PAGE, 3 * PAGE, 4 * PAGE - 1):
             yield choice + edit(2, bytes_left)
-        for bytes_left in (0, 31, 32, 56, 4151, 4152, 8272):
+        for bytes_left in (0, 31, 32, 56, 32 + FRAME - 1, 32 + FRAME, 32 + 2 * FRAME):
             yield choice + edit(3, bytes_left)
-        for offset in (0, 16, 24, 28, 60, 68, 92, 100, 103, 105, 4096, 4101, 8192, 8200, 12288,
-                       16300):
+        for offset in (0, 16, 24, 28, 60, 68, 92, 100, 103, 105, PAGE, PAGE + 5, 2 * PAGE,
+                       2 * PAGE + 8, 3 * PAGE, 4 * PAGE - 84):
             yield choice + edit(0, offset, b"\xff\x00\xff")
-        for offset in (0, 12, 16, 24, 32, 36, 48, 56, 157, 4152, 4176, 8300):
+        for offset in (0, 12, 16, 24, 32, 36, 48, 56, 157, 32 + FRAME, 56 + FRAME, 60 + 2 * FRAME):
             damaged = choice + edit(1, offset, b"\x01\x02")
             yield damaged
             yield damaged + edit(6, 0)
         # One wrong byte, where there may be a row or a frame.
-        for end_of_page in range(4096, 20480, 4096):
-            for before in (5, 30, 77, 150, 333, 1024, 2500, 4000):
+        for end_of_page in range(PAGE, 5 * PAGE + 1, PAGE):
+            for before in (5, 30, 77, 150, 333, 1024, 2500, 4000, 8100):
                 yield choice + edit(0, end_of_page - before, b"Z")
                 yield choice + edit(1, end_of_page - before, b"Z")
     for text in (b"", b"SQLite format 3\0", b"nick,host,port\n", bytes(200)):
