@@ -121,27 +121,15 @@ void TcpAcceptor::accept_some(Listener& listener) {
 }
 
 void TcpAcceptor::admit(const Accepted& accepted) {
+  TcpSocket socket(accepted.descriptor);
   const engine::HostAddress host = from_asio(accepted.from).host;
   if (admission_.admit(host) == AdmissionOutcome::kHostFull) {
-    ::close(accepted.descriptor);
     return events_.report(TcpEvent::kHostFull, host);
   }
-  TcpWorker& worker = least_loaded(workers_);
-  TcpSocket socket(worker.context());
-  std::error_code error;
-  socket.assign(accepted.from.protocol(), accepted.descriptor, error);
-  if (error) {
-    ::close(accepted.descriptor);
-    admission_.leave(host);
-    events_.report(TcpEvent::kFilesExhausted, host, error);
-    return pause();
-  }
-  std::error_code ignored;  // neither is worth a refusal
-  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  socket.set_options();
   // Room is made before the newcomer arrives, so that it cannot be the one that makes it.
   if (admission_.is_over_limit()) pause();
-  worker.give(std::move(socket), host);
+  least_loaded(workers_).give(std::move(socket), host);
 }
 
 // Nothing is accepted until there is room again, so the total is over its limit by one at most.

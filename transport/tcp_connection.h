@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "engine/host_address.h"
 #include "engine/output_buffer.h"
+#include "transport/ready_sockets.h"
 #include "transport/tcp_socket.h"
 
 namespace rollcall::transport {
@@ -22,11 +23,11 @@ enum class TcpStage : std::uint8_t {
   kServing,   // what arrives goes to the engine
   kFlushing,  // nothing more is interpreted; the last answers are on their way
   kDraining,  // our side of the stream has ended; what still arrives is dropped
-  kClosed,    // the socket is closed; operations that were under way end one by one
+  kClosed,    // the socket is closed
 };
 
 // A connection's own memory, kept small: there may be very many idle ones, whose buffers are empty
-// and take nothing. Each asynchronous wait on the socket shares the ownership.
+// and take nothing.
 struct TcpConnection {
   TcpConnection(TcpSocket&& accepted, const engine::HostAddress& from, engine::SessionId opened)
       : socket(std::move(accepted)), host(from), session(opened) {}
@@ -40,8 +41,8 @@ struct TcpConnection {
   const engine::SessionId session;
   TcpStage stage = TcpStage::kServing;
   bool client_has_ended = false;  // its stream was read to the end
-  // Which asynchronous waits are under way.
-  bool waits_readable = false;
+  Interest watched;               // what the system is to tell of it
+  // The system takes nothing more to send, until it says so.
   bool waits_writable = false;
   std::uint32_t drained_bytes = 0;
   engine::OutputBuffer output;

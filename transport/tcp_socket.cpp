@@ -1,8 +1,11 @@
 #include "transport/tcp_socket.h"
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -64,32 +67,45 @@ engine::Endpoint from_asio(const asio::ip::tcp::endpoint& endpoint) {
   return {engine::HostAddress{address.to_v6().to_bytes()}, endpoint.port()};
 }
 
-Received receive_now(TcpSocket& socket, std::span<std::byte> buffer) {
-  const ssize_t received = ::recv(socket.native_handle(), buffer.data(), buffer.size(), 0);
+void TcpSocket::set_options() {
+  // Neither is worth a refusal.
+  const int on = 1;
+  ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(descriptor_, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+bool TcpSocket::end_sending() { return ::shutdown(descriptor_, SHUT_WR) == 0; }
+
+void TcpSocket::close() {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+}
+
+void TcpSocket::close_with_reset() {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close();
+}
+
+Received receive_now(const TcpSocket& socket, std::span<std::byte> buffer) {
+  const ssize_t received = ::recv(socket.descriptor(), buffer.data(), buffer.size(), 0);
   if (received > 0) return {ReceiveOutcome::kBytes, static_cast<std::size_t>(received)};
   if (received == 0) return {ReceiveOutcome::kEndOfStream};
   return {says_try_again(errno) ? ReceiveOutcome::kNothing : ReceiveOutcome::kLost};
 }
 
-std::optional<std::size_t> send_now(TcpSocket& socket, std::string_view text) {
-  const ssize_t sent = ::send(socket.native_handle(), text.data(), text.size(), MSG_NOSIGNAL);
+std::optional<std::size_t> send_now(const TcpSocket& socket, std::string_view text) {
+  const ssize_t sent = ::send(socket.descriptor(), text.data(), text.size(), MSG_NOSIGNAL);
   if (sent >= 0) return static_cast<std::size_t>(sent);
   if (says_try_again(errno)) return 0;
   return std::nullopt;
 }
 
-bool has_bytes_under_way(TcpSocket& socket) {
+bool has_bytes_under_way(const TcpSocket& socket) {
   int unacknowledged = 0;
   int unread = 0;
-  const int descriptor = socket.native_handle();
+  const int descriptor = socket.descriptor();
   return ::ioctl(descriptor, SIOCOUTQ, &unacknowledged) != 0 || unacknowledged != 0 ||
          ::ioctl(descriptor, SIOCINQ, &unread) != 0 || unread != 0;
-}
-
-void close_with_reset(TcpSocket& socket) {
-  std::error_code ignored;
-  socket.set_option(asio::socket_base::linger(true, 0), ignored);
-  socket.close(ignored);
 }
 
 Accepted accept_now(TcpListener& listener) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "engine/host_address.h"
 #include "engine/wire/address_text.h"
@@ -17,9 +18,30 @@
 
 namespace rollcall::transport {
 
-// With the executor's type known, a socket is half as large and its operations make no virtual
-// call.
-using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
+// A connection's socket, which is closed with it. It is none of Asio's: those are watched by Asio's
+// loop, whoever else watches them.
+class TcpSocket {
+ public:
+  // Takes over `descriptor`, which is non-blocking.
+  explicit TcpSocket(int descriptor) : descriptor_(descriptor) {}
+  TcpSocket(TcpSocket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  TcpSocket& operator=(TcpSocket&&) = delete;
+  ~TcpSocket() { close(); }
+
+  int descriptor() const { return descriptor_; }
+
+  // What is sent leaves at once, and a client that vanished is noticed some time.
+  void set_options();
+  // False if the connection is lost.
+  [[nodiscard]] bool end_sending();
+  void close();
+  // What waits in the system is dropped, and the other side sees a reset.
+  void close_with_reset();
+
+ private:
+  int descriptor_;  // -1: closed
+};
+
 using TcpListener = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::executor_type>;
 
 asio::ip::tcp::endpoint to_asio(const engine::Endpoint& endpoint);
@@ -37,18 +59,15 @@ struct Received {
   std::size_t bytes = 0;  // more than zero for kBytes
 };
 
-Received receive_now(TcpSocket& socket, std::span<std::byte> buffer);
+Received receive_now(const TcpSocket& socket, std::span<std::byte> buffer);
 
 // Returns how many bytes the system took, 0 if it takes none at present; empty if the connection is
 // lost. REQUIRES: `text` is not empty.
-std::optional<std::size_t> send_now(TcpSocket& socket, std::string_view text);
+std::optional<std::size_t> send_now(const TcpSocket& socket, std::string_view text);
 
 // Bytes that were sent have not been acknowledged, or bytes that arrived have not been read: to
 // close now could lose answers.
-bool has_bytes_under_way(TcpSocket& socket);
-
-// Closes with a reset: what waits in the system is dropped, and the other side sees that.
-void close_with_reset(TcpSocket& socket);
+bool has_bytes_under_way(const TcpSocket& socket);
 
 enum class AcceptOutcome : std::uint8_t {
   kAccepted,

@@ -56,6 +56,7 @@ TcpWorker::TcpWorker(engine::Registry& registry, const engine::EngineOptions& en
       read_buffer_(limits::kReadBytesMax) {}
 
 void TcpWorker::start() {
+  wait_for_sockets();
   thread_ = std::thread([this] {
     turn([] {});
     context_.run();
@@ -116,9 +117,9 @@ void TcpWorker::check_connection(const TcpConnection& c) const {
   ROLLCALL_ASSERT((c.output.held() > 0) == (engine_.held_answers(c.session) > 0));
   if (c.is_held()) ROLLCALL_ASSERT(is_serving);
   if (waits_for_writable(c)) ROLLCALL_ASSERT(c.waits_writable);
-  if (is_serving && !c.is_held()) ROLLCALL_ASSERT(c.waits_readable);
+  ROLLCALL_ASSERT(c.watched.readable == waits_for_readable(c));
+  ROLLCALL_ASSERT(c.watched.writable == waits_for_writable(c));
   if (is_serving) ROLLCALL_ASSERT(engine_.is_open(c.session));
-  if (c.stage == TcpStage::kDraining) ROLLCALL_ASSERT(c.waits_readable);
   if (c.stage == TcpStage::kFlushing) ROLLCALL_ASSERT(!c.output.empty());
 }
 
@@ -140,24 +141,54 @@ void TcpWorker::turn(Work work) {
   time_ = read_clocks();
   work();
   ROLLCALL_ASSERT(ready_.empty());
+  closed_.clear();
   arm_timer();
 }
 
 void TcpWorker::open(TcpSocket socket, const engine::HostAddress& host) {
   const engine::SessionId session = engine_.open(host, time_);
-  const auto connection = std::make_shared<TcpConnection>(std::move(socket), host, session);
-  if (connections_.size() <= number(*connection)) connections_.resize(number(*connection) + 1);
-  connections_[number(*connection)] = connection;
+  auto owned = std::make_unique<TcpConnection>(std::move(socket), host, session);
+  TcpConnection& connection = *owned;
+  if (connections_.size() <= number(connection)) connections_.resize(number(connection) + 1);
+  connections_[number(connection)] = std::move(owned);
   ++open_connections_;
-  if (is_stopping_) return close(*connection);
+  if (is_stopping_) return close(connection);
+  if (const auto error = sockets_.add(connection.socket, number(connection))) {
+    events_.report(TcpEvent::kFilesExhausted, host, error);
+    return close(connection);
+  }
   settle(connection);
 }
 
-void TcpWorker::on_readable(const Pointer& connection) {
-  connection->waits_readable = false;
-  switch (connection->stage) {
+void TcpWorker::wait_for_sockets() {
+  sockets_.async_wait([this](std::error_code error) {
+    if (error) return;  // the end
+    turn([this] { serve_ready(); });
+    if (!is_ended_) wait_for_sockets();
+  });
+}
+
+// None of their numbers is another connection's by now: whoever comes, comes in a turn of its own.
+void TcpWorker::serve_ready() {
+  for (const ReadySocket& ready : sockets_.take()) {
+    if (TcpConnection* const connection = connections_[ready.number].get()) {
+      serve(*connection, ready);
+    }
+  }
+}
+
+void TcpWorker::serve(TcpConnection& connection, const ReadySocket& ready) {
+  const Interest watched = connection.watched;
+  if (ready.ready.writable && watched.writable) on_writable(connection);
+  if (ready.ready.readable && watched.readable) on_readable(connection);
+  // Nothing is read or written that would notice; and it would be told again and again.
+  if (ready.is_lost && watched == Interest{}) close(connection);
+}
+
+void TcpWorker::on_readable(TcpConnection& connection) {
+  switch (connection.stage) {
     case TcpStage::kServing:
-      if (!connection->is_held()) read(connection, WhenNothingCame::kWaitOn);
+      if (!connection.is_held()) read(connection, WhenNothingCame::kWaitOn);
       break;
     case TcpStage::kDraining:
       drain(connection);
@@ -168,11 +199,11 @@ void TcpWorker::on_readable(const Pointer& connection) {
   }
 }
 
-void TcpWorker::on_writable(const Pointer& connection) {
-  connection->waits_writable = false;
-  switch (connection->stage) {
+void TcpWorker::on_writable(TcpConnection& connection) {
+  connection.waits_writable = false;
+  switch (connection.stage) {
     case TcpStage::kServing:
-      if (connection->is_held()) present_unread(*connection);
+      if (connection.is_held()) present_unread(connection);
       settle(connection);
       break;
     case TcpStage::kFlushing:
@@ -193,8 +224,7 @@ void TcpWorker::on_timer() {
 
 // ---- Input ----
 
-void TcpWorker::read(const Pointer& connection, WhenNothingCame when_nothing_came) {
-  TcpConnection& c = *connection;
+void TcpWorker::read(TcpConnection& c, WhenNothingCame when_nothing_came) {
   const Received received = receive_now(c.socket, read_buffer_);
   switch (received.outcome) {
     case ReceiveOutcome::kBytes:
@@ -212,7 +242,7 @@ void TcpWorker::read(const Pointer& connection, WhenNothingCame when_nothing_cam
     case ReceiveOutcome::kLost:
       return close(c);
   }
-  settle(connection);
+  settle(c);
 }
 
 void TcpWorker::receive(TcpConnection& connection, std::span<const std::byte> bytes) {
@@ -241,20 +271,19 @@ void TcpWorker::watch_silence(TcpConnection& connection) {
   }
 }
 
-void TcpWorker::drain(const Pointer& connection) {
-  const Received received = receive_now(connection->socket, read_buffer_);
+void TcpWorker::drain(TcpConnection& connection) {
+  const Received received = receive_now(connection.socket, read_buffer_);
   switch (received.outcome) {
     case ReceiveOutcome::kBytes:
-      connection->drained_bytes += static_cast<std::uint32_t>(received.bytes);
-      if (connection->drained_bytes >= limits::kDrainBytesMax) return close(*connection);
+      connection.drained_bytes += static_cast<std::uint32_t>(received.bytes);
+      if (connection.drained_bytes >= limits::kDrainBytesMax) return close(connection);
       break;
     case ReceiveOutcome::kNothing:
       break;
     case ReceiveOutcome::kEndOfStream:
     case ReceiveOutcome::kLost:
-      return close(*connection);
+      return close(connection);
   }
-  wait_readable(connection);
 }
 
 // ---- Output ----
@@ -354,10 +383,10 @@ bool TcpWorker::release_next() {
 }
 
 void TcpWorker::release(engine::SessionId session) {
-  const Pointer connection = connections_[static_cast<std::uint32_t>(session)];
-  engine_.release(session, connection->output);
-  if (connection->is_held() && connection->stage == TcpStage::kServing) {
-    present_unread(*connection);
+  TcpConnection& connection = *connections_[static_cast<std::uint32_t>(session)];
+  engine_.release(session, connection.output);
+  if (connection.is_held() && connection.stage == TcpStage::kServing) {
+    present_unread(connection);
   }
   settle(connection);
 }
@@ -372,8 +401,7 @@ void TcpWorker::count_buffers(TcpConnection& connection) {
 
 // Brings a connection to rest after the engine was told something: sends what is ready, and waits
 // for whatever the connection needs next.
-void TcpWorker::settle(const Pointer& connection) {
-  TcpConnection& c = *connection;
+void TcpWorker::settle(TcpConnection& c) {
   if (c.stage == TcpStage::kServing && !engine_.is_open(c.session)) stop_serving(c);
 
   // Before the answer leaves: its client may connect again at once, and this one is not idle then.
@@ -386,12 +414,22 @@ void TcpWorker::settle(const Pointer& connection) {
   if (counted_bytes_ > limits::kOutputTotalMax) return reset(c, TcpEvent::kOutputTooMuch);
 
   if (waits_for_writable(c)) {
-    wait_writable(connection);
+    // That the system takes more is the progress that a stalled output lacks. Held input counts as
+    // output here: its answers have nowhere to go.
+    if (!std::exchange(c.waits_writable, true)) {
+      patience_.set(number(c), time_.now + options_.output_stall);
+    }
   } else {
+    c.waits_writable = false;
     patience_.clear(number(c));
-    if (c.stage == TcpStage::kFlushing && c.output.empty()) return finish(connection);
+    if (c.stage == TcpStage::kFlushing && c.output.empty()) return finish(c);
   }
-  if (c.stage == TcpStage::kServing && !c.is_held()) wait_readable(connection);
+  watch(c);
+}
+
+bool TcpWorker::waits_for_readable(const TcpConnection& connection) {
+  return connection.stage == TcpStage::kDraining ||
+         (connection.stage == TcpStage::kServing && !connection.is_held());
 }
 
 // Where answers are held, the store has to move first.
@@ -408,34 +446,18 @@ void TcpWorker::stop_serving(TcpConnection& connection) {
 
 // The last answer is sent. A close would turn into a reset if bytes of the client were still to
 // come, and a reset can overtake the answer.
-void TcpWorker::finish(const Pointer& connection) {
-  if (connection->client_has_ended) return close(*connection);
-  std::error_code error;
-  connection->socket.shutdown(TcpSocket::shutdown_send, error);
-  if (error) return close(*connection);
-  connection->stage = TcpStage::kDraining;
-  patience_.set(number(*connection), time_.now + limits::kDrainTime);
-  wait_readable(connection);
+void TcpWorker::finish(TcpConnection& connection) {
+  if (connection.client_has_ended || !connection.socket.end_sending()) return close(connection);
+  connection.stage = TcpStage::kDraining;
+  patience_.set(number(connection), time_.now + limits::kDrainTime);
+  watch(connection);
 }
 
-void TcpWorker::wait_readable(const Pointer& connection) {
-  if (connection->waits_readable) return;
-  connection->waits_readable = true;
-  // What there is to know about an error, the next call on the socket says.
-  connection->socket.async_wait(TcpSocket::wait_read, [this, connection](std::error_code) {
-    turn([&] { on_readable(connection); });
-  });
-}
-
-void TcpWorker::wait_writable(const Pointer& connection) {
-  if (connection->waits_writable) return;
-  connection->waits_writable = true;
-  // That the system takes more is the progress that a stalled output lacks. Held input counts as
-  // output here: its answers have nowhere to go.
-  patience_.set(number(*connection), time_.now + options_.output_stall);
-  connection->socket.async_wait(TcpSocket::wait_write, [this, connection](std::error_code) {
-    turn([&] { on_writable(connection); });
-  });
+void TcpWorker::watch(TcpConnection& connection) {
+  const Interest interest{waits_for_readable(connection), waits_for_writable(connection)};
+  if (interest == connection.watched) return;
+  sockets_.change(connection.socket, number(connection), interest);
+  connection.watched = interest;
 }
 
 // ---- Deadlines ----
@@ -461,7 +483,7 @@ engine::Instant TcpWorker::next_deadline() const {
 
 void TcpWorker::run_quiet() {
   for (int i = 0; i < kDeadlinesPerTurn && quiet_.earliest() <= time_.now; ++i) {
-    const Pointer connection = connections_[quiet_.front()];
+    TcpConnection& connection = *connections_[quiet_.front()];
     quiet_.clear(quiet_.front());
     // What the loop has not seen yet is no silence.
     read(connection, WhenNothingCame::kReportQuiet);
@@ -470,11 +492,11 @@ void TcpWorker::run_quiet() {
 
 void TcpWorker::run_patience() {
   for (int i = 0; i < kDeadlinesPerTurn && patience_.earliest() <= time_.now; ++i) {
-    const Pointer connection = connections_[patience_.front()];
-    if (connection->stage == TcpStage::kDraining) {
-      close(*connection);
+    TcpConnection& connection = *connections_[patience_.front()];
+    if (connection.stage == TcpStage::kDraining) {
+      close(connection);
     } else {
-      reset(*connection, TcpEvent::kOutputStalled);
+      reset(connection, TcpEvent::kOutputStalled);
     }
   }
 }
@@ -483,8 +505,8 @@ void TcpWorker::run_sessions() {
   for (int i = 0; i < kDeadlinesPerTurn; ++i) {
     const std::optional<engine::SessionId> due = engine_.due(time_.now);
     if (!due.has_value()) break;
-    const Pointer connection = connections_[static_cast<std::uint32_t>(*due)];
-    engine_.time_out(*due, time_, output_of(*connection));
+    TcpConnection& connection = *connections_[static_cast<std::uint32_t>(*due)];
+    engine_.time_out(*due, time_, output_of(connection));
     settle(connection);
   }
   if (engine_.next_deadline() <= time_.now) engine_.tick(time_);
@@ -500,9 +522,8 @@ void TcpWorker::close(TcpConnection& connection) {
   connection.unread.release();
   count_buffers(connection);
   connection.stage = TcpStage::kClosed;
-  std::error_code ignored;
-  connection.socket.close(ignored);
-  connections_[number(connection)].reset();
+  connection.socket.close();
+  closed_.push_back(std::move(connections_[number(connection)]));
   --open_connections_;
   load_.fetch_sub(1, std::memory_order_relaxed);
   // First, so that whoever takes the room does not choose by a connection that is gone.
@@ -513,7 +534,7 @@ void TcpWorker::close(TcpConnection& connection) {
 
 void TcpWorker::reset(TcpConnection& connection, TcpEvent why) {
   events_.report(why, connection.host);
-  close_with_reset(connection.socket);
+  connection.socket.close_with_reset();
   close(connection);
 }
 
@@ -526,9 +547,9 @@ void TcpWorker::make_room() {
     victim = patience_.front();  // all of them are closing; this one is the nearest to its end
   }
   if (!victim.has_value()) return;
-  const Pointer connection = connections_[*victim];
-  events_.report(TcpEvent::kMadeRoom, connection->host);
-  close(*connection);
+  TcpConnection& connection = *connections_[*victim];
+  events_.report(TcpEvent::kMadeRoom, connection.host);
+  close(connection);
 }
 
 void TcpWorker::publish_idleness() {
@@ -543,13 +564,13 @@ void TcpWorker::stop() {
   is_stopping_ = true;
   stop_deadline_ = time_.now + limits::kStopTime;
   for (std::size_t i = 0; i < connections_.size(); ++i) {
-    const Pointer connection = connections_[i];
+    TcpConnection* const connection = connections_[i].get();
     if (connection == nullptr || connection->stage != TcpStage::kServing) continue;
     stop_serving(*connection);
     if (connection->output.empty() && !has_bytes_under_way(connection->socket)) {
       close(*connection);
     } else {
-      settle(connection);
+      settle(*connection);
     }
   }
   end_if_stopped();
@@ -562,16 +583,17 @@ void TcpWorker::give_up() {
   engine_.resolve(engine::kLastTicket, engine::Verdict::kStopping);
   while (const auto session = engine_.releasable()) release(*session);
   for (std::size_t i = 0; i < connections_.size(); ++i) {
-    const Pointer connection = connections_[i];
-    if (connection != nullptr) close(*connection);
+    if (connections_[i] != nullptr) close(*connections_[i]);
   }
 }
 
 // The thread ends once nothing is left that could call it.
 void TcpWorker::end_if_stopped() {
   if (!is_stopping_ || open_connections_ > 0) return;
+  is_ended_ = true;
   stop_deadline_ = engine::kNever;
   timer_.cancel();
+  sockets_.cancel();
   work_.reset();
 }
 

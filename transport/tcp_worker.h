@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "engine/output_buffer.h"
 #include "engine/random.h"
+#include "transport/ready_sockets.h"
 #include "transport/tcp_admission.h"
 #include "transport/tcp_connection.h"
 #include "transport/tcp_server.h"
@@ -26,8 +27,8 @@
 namespace rollcall::transport {
 
 // One thread of the server: an event loop, an engine, and the connections that were given to it. A
-// turn of the loop serves one event of one connection, with one read and one write at most, so that
-// no connection keeps the others waiting for long.
+// turn of the loop serves some connections that are ready, each with one read and one write at
+// most, so that none keeps the others waiting for long.
 //
 //   readable ─► read buffer ─► engine ─► ready output ─► socket
 //                  │             ▲           │
@@ -64,7 +65,7 @@ class TcpWorker {
 
   // ---- Called by the acceptor, on its thread ----
 
-  // Gives it an admitted connection. REQUIRES: `socket` was made for this worker's context.
+  // Gives it an admitted connection.
   void give(TcpSocket socket, const engine::HostAddress& host);
   // Has it close its longest idle connection, if the total is still over its limit by then.
   void ask_to_make_room();
@@ -76,7 +77,6 @@ class TcpWorker {
   }
 
  private:
-  using Pointer = std::shared_ptr<TcpConnection>;
   using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                            asio::wait_traits<std::chrono::steady_clock>,
                                            asio::io_context::executor_type>;
@@ -99,16 +99,19 @@ class TcpWorker {
   template <typename Work>
   void turn(Work work);
   void open(TcpSocket socket, const engine::HostAddress& host);
-  void on_readable(const Pointer& connection);
-  void on_writable(const Pointer& connection);
+  void wait_for_sockets();
+  void serve_ready();
+  void serve(TcpConnection& connection, const ReadySocket& ready);
+  void on_readable(TcpConnection& connection);
+  void on_writable(TcpConnection& connection);
   void on_timer();
 
-  // Input. Those that take a Pointer decide what comes next; the others leave that to `settle`.
-  void read(const Pointer& connection, WhenNothingCame when_nothing_came);
+  // Input.
+  void read(TcpConnection& connection, WhenNothingCame when_nothing_came);
   void receive(TcpConnection& connection, std::span<const std::byte> bytes);
   void present_unread(TcpConnection& connection);
   void watch_silence(TcpConnection& connection);
-  void drain(const Pointer& connection);
+  void drain(TcpConnection& connection);
 
   // Output.
   engine::OutputBuffer& output_of(TcpConnection& connection);
@@ -117,18 +120,18 @@ class TcpWorker {
   void release_some();
   [[nodiscard]] bool release_next();
   void release(engine::SessionId session);
-  static bool waits_for_writable(const TcpConnection& connection);
   void give_back(engine::OutputBuffer& buffer);
   [[nodiscard]] bool send(TcpConnection& connection);
   void keep_output(TcpConnection& connection);
   void count_buffers(TcpConnection& connection);
 
   // What comes next.
-  void settle(const Pointer& connection);
+  void settle(TcpConnection& connection);
   void stop_serving(TcpConnection& connection);
-  void finish(const Pointer& connection);
-  void wait_readable(const Pointer& connection);
-  void wait_writable(const Pointer& connection);
+  void finish(TcpConnection& connection);
+  static bool waits_for_readable(const TcpConnection& connection);
+  static bool waits_for_writable(const TcpConnection& connection);
+  void watch(TcpConnection& connection);
 
   // Deadlines; a bounded number of each kind in a turn.
   void arm_timer();
@@ -137,7 +140,7 @@ class TcpWorker {
   void run_patience();
   void run_sessions();
 
-  // The end. The caller shares the connection's ownership.
+  // The end. A connection that is closed lives on until the turn is over.
   void close(TcpConnection& connection);
   void reset(TcpConnection& connection, TcpEvent why);
   void make_room();
@@ -160,6 +163,7 @@ class TcpWorker {
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   Timer timer_{context_};
   engine::Instant timer_armed_for_ = engine::kNever;
+  ReadySockets sockets_{context_};
   std::thread thread_;
 
   // What `resolve` was told and the thread has not taken yet.
@@ -171,8 +175,9 @@ class TcpWorker {
   std::vector<std::byte> read_buffer_;
   // Answers on their way from the engine to a socket; empty between connections.
   engine::OutputBuffer ready_;
-  std::vector<engine::OutputBuffer> spare_;  // empty ones, with their memory
-  std::vector<Pointer> connections_;         // by number; null where there is none
+  std::vector<engine::OutputBuffer> spare_;                  // empty ones, with their memory
+  std::vector<std::unique_ptr<TcpConnection>> connections_;  // by number; null where there is none
+  std::vector<std::unique_ptr<TcpConnection>> closed_;       // in this turn
   std::size_t open_connections_ = 0;
   std::size_t counted_bytes_ = 0;  // the memory of all connections' buffers
   engine::DeadlineQueue quiet_;
@@ -184,6 +189,7 @@ class TcpWorker {
   bool is_releasing_ = false;  // a turn that goes on with it is to come
   engine::Instant stop_deadline_ = engine::kNever;
   bool is_stopping_ = false;
+  bool is_ended_ = false;
   engine::Time time_{};  // of this turn
 };
 
