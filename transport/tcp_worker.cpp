@@ -171,9 +171,10 @@ void TcpWorker::wait_for_sockets() {
 // None of their numbers is another connection's by now: whoever comes, comes in a turn of its own.
 void TcpWorker::serve_ready() {
   for (const ReadySocket& ready : sockets_.take()) {
-    if (TcpConnection* const connection = connections_[ready.number].get()) {
-      serve(*connection, ready);
-    }
+    TcpConnection* const connection = connections_[ready.number].get();
+    if (connection == nullptr) continue;
+    time_ = read_clocks();
+    serve(*connection, ready);
   }
 }
 

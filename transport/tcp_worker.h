@@ -190,7 +190,7 @@ class TcpWorker {
   engine::Instant stop_deadline_ = engine::kNever;
   bool is_stopping_ = false;
   bool is_ended_ = false;
-  engine::Time time_{};  // of this turn
+  engine::Time time_{};  // of this turn, or of the connection that is being served
 };
 
 }  // namespace rollcall::transport
