@@ -76,8 +76,8 @@ class Registered final : public engine::ChangeLog {
   std::vector<Entry> entries_;
 };
 
-// Puts the addresses of each list in order, for a list has none; what was drawn for a sample is
-// taken out of it.
+// Puts the addresses of each list in order, for a list has none; what was drawn for a sample, and
+// how long that is, is taken out of it.
 void normalize_lists(std::string& text) {
   std::size_t at = text.find("\n['");
   while (at != std::string::npos) {
@@ -86,11 +86,17 @@ void normalize_lists(std::string& text) {
     std::vector<std::string> addresses = tests::addresses_in(list);
     const std::size_t head = text.rfind("Response ", at);
     const bool is_sample = text.substr(head, at - head).find("Total: ") != std::string::npos;
+    constexpr std::string_view kLength = "\nContentLength: ";
+    const std::size_t length = text.find(kLength, head);
     std::string sorted;
     for (const std::string& address : addresses) {
       sorted.append("'").append(is_sample ? std::string_view("somebody") : address).append("' ");
     }
     text.replace(at + 2, end - at - 1, sorted);
+    if (is_sample && length < at) {
+      const std::size_t digits = length + kLength.size();
+      text.replace(digits, text.find('\n', digits) - digits, "of the sample");
+    }
     at = text.find("\n['", at + 2);
   }
 }
