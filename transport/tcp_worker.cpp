@@ -523,13 +523,14 @@ void TcpWorker::close(TcpConnection& connection) {
   connection.unread.release();
   count_buffers(connection);
   connection.stage = TcpStage::kClosed;
-  connection.socket.close();
   closed_.push_back(std::move(connections_[number(connection)]));
   --open_connections_;
   load_.fetch_sub(1, std::memory_order_relaxed);
   // First, so that whoever takes the room does not choose by a connection that is gone.
   publish_idleness();
   admission_.leave(connection.host);
+  // Last, so that whoever sees the end finds the room that it leaves.
+  connection.socket.close();
   end_if_stopped();
 }
 
