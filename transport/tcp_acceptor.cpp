@@ -1,7 +1,5 @@
 #include "transport/tcp_acceptor.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <asio/ip/v6_only.hpp>
 #include <asio/post.hpp>
