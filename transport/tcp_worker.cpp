@@ -21,26 +21,9 @@ constexpr int kDeadlinesPerTurn = 64;
 // Connections whose answers are released in a turn, for the same reason.
 constexpr int kReleasesPerTurn = 64;
 
-// Buffers up to this size are not worth shrinking.
-constexpr std::size_t kSmallBuffer = 4096;
-
 engine::Time read_clocks() {
   return {engine::Instant(steady_clock::now().time_since_epoch()),
           std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())};
-}
-
-// Empty buffers that are kept for connections to come: more than wait for one sync of the store, as
-// a rule, and a megabyte at the most.
-constexpr std::size_t kSpareBuffers = 256;
-
-// Gives back the memory of a buffer that is mostly empty. Copies less than a third of what it
-// frees.
-void shrink(engine::OutputBuffer& buffer) {
-  if (buffer.capacity() <= kSmallBuffer || buffer.size() > buffer.capacity() / 4) return;
-  engine::OutputBuffer smaller;
-  smaller.append(buffer.view());
-  smaller.hold(buffer.held());
-  buffer.swap(smaller);
 }
 
 }  // namespace
@@ -140,7 +123,7 @@ template <typename Work>
 void TcpWorker::turn(Work work) {
   time_ = read_clocks();
   work();
-  ROLLCALL_ASSERT(ready_.empty());
+  ROLLCALL_ASSERT(outputs_.is_at_rest());
   closed_.clear();
   arm_timer();
 }
@@ -233,12 +216,12 @@ void TcpWorker::read(TcpConnection& c, WhenNothingCame when_nothing_came) {
       break;
     case ReceiveOutcome::kNothing:
       if (when_nothing_came == WhenNothingCame::kReportQuiet) {
-        engine_.quiet(c.session, time_, output_of(c));
+        engine_.quiet(c.session, time_, outputs_.of(c.output));
       }
       break;
     case ReceiveOutcome::kEndOfStream:
       c.client_has_ended = true;
-      engine_.end_of_stream(c.session, time_, output_of(c));
+      engine_.end_of_stream(c.session, time_, outputs_.of(c.output));
       break;
     case ReceiveOutcome::kLost:
       return close(c);
@@ -248,7 +231,7 @@ void TcpWorker::read(TcpConnection& c, WhenNothingCame when_nothing_came) {
 
 void TcpWorker::receive(TcpConnection& connection, std::span<const std::byte> bytes) {
   const std::size_t taken =
-      engine_.receive(connection.session, bytes, time_, output_of(connection));
+      engine_.receive(connection.session, bytes, time_, outputs_.of(connection.output));
   const auto rest = bytes.subspan(taken);
   if (!rest.empty()) {
     connection.unread.append({reinterpret_cast<const char*>(rest.data()), rest.size()});
@@ -259,7 +242,7 @@ void TcpWorker::receive(TcpConnection& connection, std::span<const std::byte> by
 void TcpWorker::present_unread(TcpConnection& connection) {
   const auto bytes = std::as_bytes(std::span(connection.unread.view()));
   connection.unread.drop_front(
-      engine_.receive(connection.session, bytes, time_, output_of(connection)));
+      engine_.receive(connection.session, bytes, time_, outputs_.of(connection.output)));
   if (connection.unread.empty()) connection.unread.release();
   watch_silence(connection);
 }
@@ -289,44 +272,14 @@ void TcpWorker::drain(TcpConnection& connection) {
 
 // ---- Output ----
 
-// Where the engine appends: the engine is to see what waits already.
-engine::OutputBuffer& TcpWorker::output_of(TcpConnection& connection) {
-  return connection.output.empty() ? ready_ : connection.output;
-}
-
 // Sends what the system takes; nothing is tried while it says that it takes nothing. False if the
 // connection is lost.
 bool TcpWorker::send(TcpConnection& connection) {
-  engine::OutputBuffer& output = output_of(connection);
+  engine::OutputBuffer& output = outputs_.of(connection.output);
   if (output.ready().empty() || connection.waits_writable) return true;
   const std::optional<std::size_t> sent = send_now(connection.socket, output.ready());
   output.drop_front(sent.value_or(0));
   return sent.has_value();
-}
-
-// What could not be sent becomes the connection's own; memory it needs no more goes to the next
-// one.
-void TcpWorker::keep_output(TcpConnection& connection) {
-  if (!ready_.empty()) {
-    connection.output.swap(ready_);
-    if (ready_.capacity() == 0 && !spare_.empty()) {
-      ready_.swap(spare_.back());
-      spare_.pop_back();
-    }
-  } else if (connection.output.empty()) {
-    give_back(connection.output);
-  }
-  shrink(connection.output);
-}
-
-// Its memory goes to whoever needs a buffer next.
-void TcpWorker::give_back(engine::OutputBuffer& buffer) {
-  if (ready_.capacity() < buffer.capacity()) ready_.swap(buffer);
-  const bool is_small = buffer.capacity() <= kSmallBuffer;
-  if (buffer.capacity() > 0 && is_small && spare_.size() < kSpareBuffers) {
-    spare_.emplace_back().swap(buffer);
-  }
-  buffer.release();
 }
 
 // ---- The store ----
@@ -408,7 +361,7 @@ void TcpWorker::settle(TcpConnection& c) {
   // Before the answer leaves: its client may connect again at once, and this one is not idle then.
   publish_idleness();
   const bool is_lost = !send(c);
-  keep_output(c);
+  outputs_.keep(c.output);
   if (c.output.held() > 0) commit_soon();
   if (is_lost) return close(c);
   count_buffers(c);
@@ -507,7 +460,7 @@ void TcpWorker::run_sessions() {
     const std::optional<engine::SessionId> due = engine_.due(time_.now);
     if (!due.has_value()) break;
     TcpConnection& connection = *connections_[static_cast<std::uint32_t>(*due)];
-    engine_.time_out(*due, time_, output_of(connection));
+    engine_.time_out(*due, time_, outputs_.of(connection.output));
     settle(connection);
   }
   if (engine_.next_deadline() <= time_.now) engine_.tick(time_);

@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "engine/output_buffer.h"
 #include "engine/random.h"
+#include "transport/output_pool.h"
 #include "transport/ready_sockets.h"
 #include "transport/tcp_admission.h"
 #include "transport/tcp_connection.h"
@@ -114,15 +115,12 @@ class TcpWorker {
   void drain(TcpConnection& connection);
 
   // Output.
-  engine::OutputBuffer& output_of(TcpConnection& connection);
   void commit_soon();
   void take_verdicts();
   void release_some();
   [[nodiscard]] bool release_next();
   void release(engine::SessionId session);
-  void give_back(engine::OutputBuffer& buffer);
   [[nodiscard]] bool send(TcpConnection& connection);
-  void keep_output(TcpConnection& connection);
   void count_buffers(TcpConnection& connection);
 
   // What comes next.
@@ -173,9 +171,7 @@ class TcpWorker {
   // Everything below belongs to the thread, once it runs.
   engine::Engine engine_;
   std::vector<std::byte> read_buffer_;
-  // Answers on their way from the engine to a socket; empty between connections.
-  engine::OutputBuffer ready_;
-  std::vector<engine::OutputBuffer> spare_;                  // empty ones, with their memory
+  OutputPool outputs_;
   std::vector<std::unique_ptr<TcpConnection>> connections_;  // by number; null where there is none
   std::vector<std::unique_ptr<TcpConnection>> closed_;       // in this turn
   std::size_t open_connections_ = 0;
