@@ -24,7 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PROGRAMS = os.path.join(ROOT, "build", "release", "bin")
 MEMORY_SERVERS = "do-nothing,rollcall,redis,memcached"
 PARTS = {"throughput": experiments.throughput, "latency": experiments.latency,
-         "scale": experiments.scale}
+         "scale": experiments.scale, "idle": experiments.idle}
 
 
 def numbers(text):
@@ -70,6 +70,10 @@ def parse_arguments():
                          help="only this; repeatable [all of them]")
     compare.add_argument("--peers-max", type=int, default=10_000_000,
                          help="up to where `scale` goes [10000000]")
+    compare.add_argument("--idle-connections", type=int, default=10_000,
+                         help="that `idle` opens; each takes a file here and one there [10000]")
+    compare.add_argument("--hold", type=float, default=10, metavar="SECONDS",
+                         help="for which `idle` says nothing on them [10]")
     durable = commands.add_parser("durable", parents=[common],
                                   help="with Redis, when each answer waits for the disk")
     durable.add_argument("--directory", default=None,

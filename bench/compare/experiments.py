@@ -6,6 +6,8 @@ machine does meanwhile meets all of them alike. What is told is the median of th
 
 import contextlib
 import os
+import resource
+import socket
 import sys
 import time
 
@@ -195,6 +197,49 @@ def sync_us(directory, times=200):
         os.close(file)
         os.remove(path)
     return 1e6 * sorted(taken)[times // 2]
+
+
+def is_answered(connection):
+    try:
+        connection.sendall(b"KeepAlive P2Pv1\n\nnobody\n")
+        return connection.recv(256).startswith(b"Response ")
+    except OSError:
+        return False
+
+
+def idle(options, _load):
+    """What connections take that say nothing, and whether they are still there after a while."""
+    wanted = options.idle_connections
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    results = {}
+    for name, program in options.rollcallds.items():
+        say(f"holding {wanted:,} connections to {name} for {options.hold:g} s")
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(servers.rollcall(
+                program, options.server_core, options.peers,
+                ["--memory", "--idle-timeout", "1d", "--connections-max", str(wanted + 1),
+                 "--connections-per-host-max", str(wanted + 1)], name))
+
+            def connect():
+                connection = stack.enter_context(
+                    socket.create_connection(("127.0.0.1", server.port), servers.PATIENCE_SECONDS))
+                if not is_answered(connection):
+                    raise servers.Failure(f"{name} does not answer")
+                return connection
+
+            connect()  # what the server takes for the first one alone is not counted
+            before = server.resident_bytes()
+            connections = [connect() for _ in range(wanted)]
+            taken = (server.resident_bytes() - before) / wanted
+            time.sleep(options.hold)
+            results[name] = {"connections": wanted, "seconds": options.hold, "bytes": taken,
+                             "dropped": sum(not is_answered(each) for each in connections)}
+    print(table.markdown(f"{wanted:,} idle connections, {options.hold:g} s",
+                         ["bytes of the process each", "dropped"],
+                         [[name, f"{result['bytes']:,.0f}", f"{result['dropped']}"]
+                          for name, result in results.items()]))
+    return results
 
 
 def durable_starters(options, directory):
