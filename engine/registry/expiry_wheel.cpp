@@ -52,14 +52,11 @@ std::optional<EntryNumber> ExpiryWheel::take_expired(Instant now, std::size_t& b
   while (budget > 0) {
     const EntryNumber number = due();
     if (number == kNoEntry) {
-      if (near_cursor_ < near_end) {
-        make_due(near_place(near_cursor_++));
-      } else if (far_cursor_ < far_end) {
-        make_due(far_place(far_cursor_++));
-      } else {
-        break;
+      if (advance(near_cursor_, near_end, 0, kNearSlots) ||
+          advance(far_cursor_, far_end, kNearSlots, far_slots())) {
+        continue;
       }
-      continue;
+      break;
     }
     --budget;
     remove(number);
@@ -71,12 +68,19 @@ std::optional<EntryNumber> ExpiryWheel::take_expired(Instant now, std::size_t& b
   return std::nullopt;
 }
 
-// Moves a slot's entries to the due list, which is empty.
-void ExpiryWheel::make_due(std::size_t place) {
-  due() = std::exchange(heads_[place], kNoEntry);
-  if (due() != kNoEntry) {
+bool ExpiryWheel::advance(std::int64_t& cursor, std::int64_t end, std::int64_t first_place,
+                          std::int64_t slots) {
+  if (size_ == 0) cursor = std::max(cursor, end);
+  for (std::int64_t slot = cursor % slots; cursor < end; ++slot) {
+    if (slot == slots) slot = 0;
+    ++cursor;
+    EntryNumber& head = heads_[static_cast<std::size_t>(first_place + slot)];
+    if (head == kNoEntry) continue;
+    due() = std::exchange(head, kNoEntry);
     pool_[due()].previous = kHeadTag | static_cast<EntryNumber>(heads_.size() - 1);
+    return true;
   }
+  return false;
 }
 
 void ExpiryWheel::check_invariants() const {

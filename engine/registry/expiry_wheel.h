@@ -17,9 +17,8 @@ namespace rollcall::engine {
 //          ▲ near_cursor_: the next slot to sweep
 //   far:  [e ⇄ e ⇄ e] [ ] [e] …      a slot for each kNearPerFar of those, for the rest of a lease
 //          ▲ far_cursor_: the next slot to spread over the near ones, well before it begins
-//   due:  [e ⇄ e]                     what is left of a slot that was taken off the wheel, as a
-//   whole,
-//                                    so that an entry which is put back is not met again
+//   due:  [e ⇄ e]                    what is left of a slot that was taken off the wheel, as a
+//                                    whole, so that an entry which is put back is not met again
 //
 // A KeepAlive only writes the new deadline into its entry. The entry stays in its old far slot
 // until that is due, and is then moved to the slot of its deadline: once a lease, however often it
@@ -65,7 +64,10 @@ class ExpiryWheel {
     return static_cast<std::size_t>(kNearSlots + slot % far_slots());
   }
   EntryNumber& due() { return heads_.back(); }
-  void make_due(std::size_t place);
+  // Moves the entries of the next slot before `end` that has any to the due list, which is empty,
+  // and the cursor behind it. False if there is none. The wheel's `slots` are at `first_place`.
+  bool advance(std::int64_t& cursor, std::int64_t end, std::int64_t first_place,
+               std::int64_t slots);
 
   EntryPool& pool_;
   std::vector<EntryNumber> heads_;  // near, far, due
