@@ -13,7 +13,7 @@ Engine::Engine(Registry& registry, const EngineOptions& options, RandomSource& r
       options_(options),
       changes_(changes),
       writer_(options.success_code),
-      generator_(random),
+      samples_(SampleGenerator(random)),
       sweep_from_(options.index) {
   ROLLCALL_ASSERT(options.index < options.count);
   ROLLCALL_ASSERT(options.answer_peers_max >= 1);
@@ -58,6 +58,7 @@ std::size_t Engine::receive(SessionId id, std::span<const std::byte> bytes, Time
 
 std::size_t Engine::answer_batch(SessionId id, Time time, OutputBuffer& out) {
   Session& session = sessions_[id];
+  samples_.scatter();
   std::size_t answered = 0;
   do {
     const Run run = execute_run(session.host(), answered, time);
@@ -194,7 +195,7 @@ void Engine::write_list(ServerResponse& response, const Request& request, Instan
     response.total = registry_.active();
   }
   writer_.write_list(response, out, [&](OutputBuffer& list) {
-    registry_.append_listing(peers_max, generator_, now, list);
+    registry_.append_listing(peers_max, samples_, now, list);
   });
 }
 

@@ -155,7 +155,7 @@ class Engine {
   const EngineOptions options_;
   ChangeLog* const changes_;
   const TextResponseWriter writer_;
-  SampleGenerator generator_;
+  SampleCursor samples_;
 
   SessionTable sessions_;
   DeadlineQueue deadlines_;  // of unfinished requests, by session

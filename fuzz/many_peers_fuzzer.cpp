@@ -257,7 +257,7 @@ class Crowd {
 
   void list(std::size_t peers_max) {
     engine::OutputBuffer out;
-    const std::size_t listed = registry_->append_listing(peers_max, generator_, now_, out);
+    const std::size_t listed = registry_->append_listing(peers_max, samples_, now_, out);
     has_listed_ = true;
     if (listed != std::min(peers_max, active())) fuzz::broken("a list of another length");
     std::array<bool, kPeers> is_listed{};
@@ -370,7 +370,7 @@ class Crowd {
   engine::Time time() const { return {now_, engine::WallTime(std::chrono::days(20'000))}; }
 
   tests::SeededRandom random_{1};
-  engine::SampleGenerator generator_{2};
+  engine::SampleCursor samples_{engine::SampleGenerator(2)};
   engine::RegistryOptions options_;
   bool is_tight_ = false;
   bool has_listed_ = false;

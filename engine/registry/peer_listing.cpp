@@ -93,6 +93,7 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
   std::size_t listed = 0;
   while (first < last && listed < peers_max) {
     const RenderedChunk& chunk = rendered(first / kChunkPeers, now);
+    prefetch(first / kChunkPeers + 1);
     const std::size_t from = first % kChunkPeers;
     std::size_t to = std::min(kChunkPeers, from + (last - first));
     first += to - from;
@@ -108,6 +109,14 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
                 static_cast<std::size_t>(chunk.ends[to] - chunk.ends[from])});
   }
   return listed;
+}
+
+void PeerListing::prefetch(std::size_t chunk) const {
+  const RenderedChunk* const next = rendered_[chunk % rendered_.size()].get();
+  const char* const bytes = reinterpret_cast<const char*>(next);
+  for (std::size_t at = 0; next != nullptr && at < kPrefetchedBytes; at += 64) {
+    __builtin_prefetch(bytes + at, 0, 1);
+  }
 }
 
 const PeerListing::RenderedChunk& PeerListing::rendered(std::size_t chunk, Instant now) {

@@ -61,6 +61,8 @@ class PeerListing {
  private:
   static constexpr std::size_t kChunkPeers = 32;
   static constexpr std::size_t kBlockPeers = 16384;
+  // What is asked for of a rendered chunk: as much as it has where all hosts are IPv4.
+  static constexpr std::size_t kPrefetchedBytes = 896;
 
   struct RenderedChunk {
     std::size_t chunk;
@@ -84,6 +86,8 @@ class PeerListing {
   void invalidate(std::size_t position);
   const RenderedChunk& rendered(std::size_t chunk, Instant now);
   void render(RenderedChunk& into, std::size_t chunk, Instant now);
+  // Asks for the text that this list, or the next sample of its batch, goes on with.
+  void prefetch(std::size_t chunk) const;
 
   EntryPool& pool_;
   SampleGenerator generator_;

@@ -134,15 +134,16 @@ EntryNumber Registry::visit(std::size_t shard, EntryNumber from, std::size_t ent
   return locked.shard.visit(from, entries_max, to);
 }
 
-std::size_t Registry::append_listing(std::size_t peers_max, SampleGenerator& generator, Instant now,
+std::size_t Registry::append_listing(std::size_t peers_max, SampleCursor& cursor, Instant now,
                                      OutputBuffer& out) {
   std::array<std::size_t, limits::kShardsMax> sizes;
   std::size_t total = 0;
   for (std::size_t i = 0; i < shards_.size(); ++i) total += sizes[i] = shards_[i]->shard.listed();
   if (peers_max >= total) return append_run({0, 0, false}, peers_max, now, out);
 
-  // All positions of all shards form a circle; the sample is the run that begins at a random one.
-  Run run{0, generator.below(total), false};
+  // All positions of all shards form a circle; the sample is the run that begins where `cursor`
+  // says.
+  Run run{0, cursor.take(peers_max, total), false};
   while (run.first >= sizes[run.shard]) run.first -= sizes[run.shard++];
   run.closes = peers_max + sizes[run.shard] > total;
   const std::size_t before = out.size();

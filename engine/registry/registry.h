@@ -11,6 +11,7 @@
 #include "engine/limits.h"
 #include "engine/output_buffer.h"
 #include "engine/random.h"
+#include "engine/registry/sample_cursor.h"
 #include "engine/registry/shard.h"
 #include "engine/time.h"
 
@@ -75,8 +76,8 @@ class Registry {
                     ChangeSink& to) const;
 
   // Appends `'10.0.0.7:9999', ` for up to `peers_max` active entries, none twice, and returns how
-  // many. Where there are more, each is equally likely; `generator` decides.
-  std::size_t append_listing(std::size_t peers_max, SampleGenerator& generator, Instant now,
+  // many. Where there are more, each is equally likely; `cursor` decides.
+  std::size_t append_listing(std::size_t peers_max, SampleCursor& cursor, Instant now,
                              OutputBuffer& out);
 
   // Active entries; may count those that expired within the last second.

@@ -180,7 +180,7 @@ std::string RegistryTrial::list_some() {
   const std::size_t peers_max = one_of(std::array<std::size_t, 5>{1000, 1, 2, 3, 5}, choose_);
   const engine::Time time = choose_time();
   engine::OutputBuffer out;
-  const std::size_t listed = registry_->append_listing(peers_max, generator_, time.now, out);
+  const std::size_t listed = registry_->append_listing(peers_max, samples_, time.now, out);
   const std::vector<std::string> addresses = addresses_in(out.view());
   const std::vector<std::string> all = model_.list(time.now);
   if (listed != addresses.size()) return "a list of another length than it says";

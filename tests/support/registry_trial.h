@@ -65,7 +65,7 @@ class RegistryTrial {
   SeededRandom random_{1};
   std::unique_ptr<engine::Registry> registry_;
   RegistryModel model_;
-  engine::SampleGenerator generator_{2};
+  engine::SampleCursor samples_{engine::SampleGenerator(2)};
   engine::Instant now_{std::chrono::hours(1)};
   engine::WallTime wall_{std::chrono::days(20'000) + std::chrono::hours(20)};
   engine::Cookie last_issued_;

@@ -398,9 +398,9 @@ TEST_P(RegistryMemory, StaysWithinItsBudgetWhenEntriesOfAllLengthsComeAndGo) {
 TEST_P(RegistryMemory, KeepsRenderedListingsWithinTheirOwnBound) {
   std::size_t peers = 0;
   while (under_test_.execute(Method::kRegister, peers) == Outcome::kSuccess) ++peers;
-  SampleGenerator generator(1);
+  SampleCursor cursor(SampleGenerator(1));
   OutputBuffer out;
-  under_test_.registry().append_listing(limits::kAnswerPeersMax, generator, {}, out);
+  under_test_.registry().append_listing(limits::kAnswerPeersMax, cursor, {}, out);
   EXPECT_LE(under_test_.registry().counters().bytes,
             options().bytes_max + limits::kRenderedBytesMax);
 }

@@ -50,7 +50,7 @@ class RegistrySamples : public testing::TestWithParam<std::size_t> {
   std::set<std::size_t> list(std::size_t peers_max) {
     OutputBuffer out;
     const std::size_t listed =
-        under_test_.registry().append_listing(peers_max, generator_, under_test_.now(), out);
+        under_test_.registry().append_listing(peers_max, cursor_, under_test_.now(), out);
     std::set<std::size_t> peers;
     for (const std::string& address : addresses_in(out.view())) {
       EXPECT_TRUE(address.starts_with("10.0.0.1:")) << address;
@@ -62,10 +62,14 @@ class RegistrySamples : public testing::TestWithParam<std::size_t> {
   }
 
   // How far from equally often the peers below `peers` are in samples of `peers_max`, in the units
-  // of a chi-square distribution. Without replacement the counts lie closer together than that.
-  double unfairness(std::size_t peers, std::size_t peers_max, std::size_t trials) {
+  // of a chi-square distribution; of the first samples, or of those that so many others precede in
+  // the same batch. Without replacement the counts lie closer together than that.
+  double unfairness(std::size_t peers, std::size_t peers_max, std::size_t trials,
+                    std::size_t others_before = 0) {
     std::map<std::size_t, double> counts;
     for (std::size_t trial = 0; trial < trials; ++trial) {
+      cursor_.scatter();
+      for (std::size_t i = 0; i < others_before; ++i) list(peers_max);
       for (const std::size_t peer : list(peers_max)) ++counts[peer];
     }
     const double expected = static_cast<double>(trials * peers_max) / static_cast<double>(peers);
@@ -83,7 +87,7 @@ class RegistrySamples : public testing::TestWithParam<std::size_t> {
 
   EngineUnderTest under_test_{options()};
   SessionId session_ = under_test_.open(HostAddress::v4(10, 0, 0, 1));
-  SampleGenerator generator_{7};
+  SampleCursor cursor_{SampleGenerator(7)};
 };
 INSTANTIATE_TEST_SUITE_P(Shards, RegistrySamples, testing::Values(1, 2, 8));
 
@@ -151,6 +155,36 @@ TEST_P(RegistrySamples, AreFair) {
   for (const std::size_t peers_max : {std::size_t{1}, std::size_t{7}, std::size_t{39}}) {
     EXPECT_LT(unfairness(40, peers_max, 4000), unfairness_max(40)) << peers_max;
   }
+}
+
+TEST_P(RegistrySamples, BehindOthersAreAsFairAndOfDifferentPeers) {
+  register_peers(0, 40);
+  EXPECT_LT(unfairness(40, 7, 4000, 1), unfairness_max(40));
+  EXPECT_LT(unfairness(40, 7, 4000, 9), unfairness_max(40));
+  cursor_.scatter();
+  std::set<std::size_t> all;
+  for (int i = 0; i < 5; ++i) all.merge(list(8));
+  EXPECT_EQ(all, numbers(0, 40));
+}
+
+TEST_P(RegistrySamples, OfOneBatchAreOfDifferentPeers) {
+  register_peers(0, 40);
+  std::string requests;
+  for (int i = 0; i < 4; ++i) requests += "PQuery P2Pv1\nLimit: 10\n\n1\n";
+  const std::vector<std::string> addresses = addresses_in(under_test_.receive(session_, requests));
+  EXPECT_EQ(addresses.size(), 40u);
+  EXPECT_EQ(std::set<std::string>(addresses.begin(), addresses.end()).size(), 40u);
+}
+
+TEST_P(RegistrySamples, OfDifferentBatchesBeginAnywhere) {
+  register_peers(0, 40);
+  std::set<std::string> answers;
+  for (int i = 0; i < 20; ++i) {
+    answers.insert(under_test_.receive(session_, "PQuery P2Pv1\nLimit: 1\n\n1\n"));
+  }
+  // One behind the other they would be 20; that 20 random ones of 40 differ has a chance of 1e-4.
+  EXPECT_LT(answers.size(), 20u);
+  EXPECT_GT(answers.size(), 5u);
 }
 
 TEST_P(RegistrySamples, AreFairAfterManyCameAndWent) {

@@ -67,9 +67,8 @@ class RegistryTest : public testing::Test {
   // All active peers, seen from outside.
   std::vector<std::string> peers() {
     OutputBuffer out;
-    SampleGenerator generator(1);
-    under_test_.registry().append_listing(limits::kAnswerPeersMax, generator, under_test_.now(),
-                                          out);
+    SampleCursor cursor(SampleGenerator(1));
+    under_test_.registry().append_listing(limits::kAnswerPeersMax, cursor, under_test_.now(), out);
     return addresses_in(out.view());
   }
   using Peers = std::vector<std::string>;
