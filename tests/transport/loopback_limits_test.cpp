@@ -11,6 +11,7 @@
 namespace rollcall::tests {
 namespace {
 
+using namespace on_loopback;
 using transport::ClientState;
 using transport::Direction;
 using namespace std::chrono_literals;

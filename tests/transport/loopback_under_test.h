@@ -12,7 +12,8 @@
 #include "tests/support/seeded_random.h"
 #include "transport/loopback.h"
 
-namespace rollcall::tests {
+// In a namespace of its own: other tests call other answers by the same names.
+namespace rollcall::tests::on_loopback {
 
 using engine::HostAddress;
 using transport::Loopback;
@@ -73,4 +74,4 @@ struct LoopbackServer {
   Loopback loopback;
 };
 
-}  // namespace rollcall::tests
+}  // namespace rollcall::tests::on_loopback
