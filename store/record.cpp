@@ -44,6 +44,15 @@ void take_bytes(const char*& from, void* bytes, std::size_t size) {
   from += size;
 }
 
+// What comes before the host.
+constexpr std::size_t kFixedBytes = kPackedRecordBytesMin - 4 - 1;
+
+std::size_t bytes_behind_fixed(std::uint8_t flags, std::uint8_t nick_bytes) {
+  const std::size_t host = (flags & kIsV4) != 0 ? 4 : sizeof(engine::HostAddress);
+  const std::size_t cookie = (flags & kHasCookie) != 0 ? sizeof(engine::Cookie) : 0;
+  return host + cookie + nick_bytes;
+}
+
 }  // namespace
 
 Record record_of(const engine::Change& change, const LeaseClock& clock) {
@@ -101,6 +110,16 @@ void pack(const Record& record, std::string& to) {
   to.append(bytes, static_cast<std::size_t>(at - bytes));
 }
 
+std::size_t packed_record_bytes(std::string_view packed) {
+  ROLLCALL_ASSERT(packed.size() >= kPackedRecordBytesMin);
+  const char* from = packed.data();
+  const auto flags = take<std::uint8_t>(from);
+  const auto nick_bytes = take<std::uint8_t>(from);
+  const std::size_t bytes = kFixedBytes + bytes_behind_fixed(flags, nick_bytes);
+  ROLLCALL_ASSERT(packed.size() >= bytes);
+  return bytes;
+}
+
 std::optional<Record> unpack(std::string_view& packed) {
   if (packed.size() < kPackedRecordBytesMin) return std::nullopt;
   const char* from = packed.data();
@@ -117,24 +136,22 @@ std::optional<Record> unpack(std::string_view& packed) {
   record.registered_at = engine::WallTime(std::chrono::seconds(take<std::uint32_t>(from)));
   record.deadline = LeaseTime(std::chrono::milliseconds(take<std::int64_t>(from)));
 
-  const std::size_t host_bytes =
-      is_v4 ? record.host.bytes.size() - kHostV4At : record.host.bytes.size();
-  const std::size_t rest = host_bytes + (has_cookie ? sizeof(engine::Cookie) : 0) + nick_bytes;
-  const auto taken = static_cast<std::size_t>(from - packed.data());
-  if (packed.size() - taken < rest) return std::nullopt;
+  const std::size_t bytes = kFixedBytes + bytes_behind_fixed(flags, nick_bytes);
+  if (packed.size() < bytes) return std::nullopt;
   if ((flags & ~kFlags) != 0 || nick_bytes == 0 || record.port == 0) return std::nullopt;
   if (record.deadline < kLeaseTimeMin || record.deadline > kLeaseTimeMax) return std::nullopt;
   if ((record.activity_bits & ~kActivityMask) != 0) return std::nullopt;
 
   if (is_v4) record.host = engine::HostAddress::v4(0, 0, 0, 0);
-  take_bytes(from, &record.host.bytes[record.host.bytes.size() - host_bytes], host_bytes);
+  const std::size_t host_at = is_v4 ? kHostV4At : 0;
+  take_bytes(from, &record.host.bytes[host_at], record.host.bytes.size() - host_at);
   if (!is_v4 && record.host.is_v4()) return std::nullopt;  // it has another form
   if (has_cookie) {
     record.cookie.emplace();
     take_bytes(from, record.cookie->bytes.data(), record.cookie->bytes.size());
   }
   record.nick = {from, nick_bytes};
-  packed.remove_prefix(taken + rest);
+  packed.remove_prefix(bytes);
   return record;
 }
 

@@ -50,6 +50,9 @@ engine::Change change_of(const Record& record, const LeaseClock& clock);
 //   nick       1 to 255
 void pack(const Record& record, std::string& to);
 
+// How long the first record of `packed` is. REQUIRES: `pack` put it there.
+std::size_t packed_record_bytes(std::string_view packed);
+
 // Takes the first record off `packed`; its nick borrows from there. Empty, with `packed` unchanged,
 // where that does not begin with a whole record whose values are within the protocol's bounds.
 // Whether the nick is valid text is not looked at.

@@ -12,10 +12,9 @@ using sqlite::Database;
 using sqlite::DataFile;
 using sqlite::StateRow;
 
-// The journal may be this much of the list before that is written anew: more of it makes a start
-// slower, less of it makes writing anew dearer, which matters only where commits are large.
-constexpr std::uint64_t kJournalPercentInCalm = 100;
-constexpr std::uint64_t kJournalPercentUnderLoad = 250;
+// Under load the journal may have this many times the bytes of the list before that is written anew:
+// more of it makes a start slower, less of it makes writing anew dearer.
+constexpr std::uint64_t kJournalOfListUnderLoad = 5;
 // Of a commit, on average, from which on there is load.
 constexpr std::uint64_t kLoadBytes = std::uint64_t{16} << 10;
 // One commit counts for this part of the average.
@@ -141,10 +140,14 @@ int SqliteStore::read(const Visit& visit, bool& is_ended) {
     is_ended = !visit(state.wall_offset, packed);
     return !is_ended;
   };
-  result = tables_.read_entries(state.entries, visit_until_ended);
+  const sqlite::EntryRows& listed = state.entries;
+  std::int64_t last_listed = 0;
+  std::uint64_t listed_bytes = 0;
+  result = tables_.entries().read(listed.ids, visit_until_ended, last_listed, listed_bytes);
   if (result != SQLITE_OK || is_ended) return result;
-  result = tables_.read_journal(state.journal_first, visit_until_ended, committed_.journal_last,
-                                committed_.journal_bytes);
+  if (last_listed != listed.ids.last || listed_bytes != listed.bytes) return SQLITE_CORRUPT;
+  result = tables_.journal().read({state.journal_first, sqlite::kAllRows.last}, visit_until_ended,
+                                  committed_.journal_last, committed_.journal_bytes);
   if (result != SQLITE_OK || is_ended) return result;
   if (committed_.journal_last < state.journal_reached) return SQLITE_CORRUPT;
   return committed_.rewrite.adopt_stale_rows(tables_, state);
@@ -154,7 +157,7 @@ Result SqliteStore::append(std::string_view batch) {
   ROLLCALL_ASSERT(!batch.empty());
   const Result begun = begin();
   if (begun != Result::kDone) return begun;
-  const int result = tables_.append_journal(pending_.journal_last + 1, batch);
+  const int result = tables_.journal().append(pending_.journal_last + 1, batch);
   ++pending_.journal_last;
   pending_.journal_bytes += batch.size();
   appended_bytes_ += batch.size();
@@ -169,9 +172,11 @@ Result SqliteStore::set_wall_offset(std::chrono::milliseconds offset) {
 }
 
 std::uint64_t SqliteStore::rewrite_due_at() const {
-  const std::uint64_t percent =
-      commit_bytes_ < kLoadBytes ? kJournalPercentInCalm : kJournalPercentUnderLoad;
-  return std::max(options_.rewrite_bytes_min, pending_.state.entries.bytes * percent / 100);
+  const std::uint64_t list_bytes = pending_.state.entries.bytes;
+  const std::uint64_t calm = std::max(options_.rewrite_bytes_min, list_bytes);
+  if (commit_bytes_ < kLoadBytes) return calm;
+  return std::max(calm,
+                  std::min(list_bytes * kJournalOfListUnderLoad, options_.rewrite_bytes_under_load));
 }
 
 Result SqliteStore::maintain(EntrySource& entries, bool& more) {
@@ -321,7 +326,7 @@ StoreSizes SqliteStore::sizes() const {
 void SqliteStore::publish_sizes() {
   const StateRow& state = committed_.state;
   const std::lock_guard lock(sizes_mutex_);
-  sizes_.peers = state.entries.ids.size();
+  sizes_.peers = state.entries.count;
   sizes_.journal_rows =
       static_cast<std::uint64_t>(committed_.journal_last - state.journal_first + 1);
   sizes_.journal_bytes = committed_.journal_bytes;

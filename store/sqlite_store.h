@@ -23,7 +23,7 @@ namespace rollcall::store {
 
 // How much a data file holds.
 struct StoreSizes {
-  std::uint64_t peers = 0;          // rows of the last list that was written whole
+  std::uint64_t peers = 0;          // in the last list that was written whole
   std::uint64_t journal_rows = 0;   // batches since then
   std::uint64_t journal_bytes = 0;  // of their records
 };
@@ -56,9 +56,11 @@ class SqliteStore final : public Store {
     // The WAL is copied into the database when it is longer. Short ones are read fast after a
     // crash, and copied without anybody waiting for long.
     std::uint64_t checkpoint_bytes = std::uint64_t{4} << 20;
-    // The list is written anew when the journal has this many bytes, and as many as the list; under
-    // load, two and a half times as many.
+    // The list is written anew when the journal has this many bytes, and as many as the list.
     std::uint64_t rewrite_bytes_min = std::uint64_t{16} << 20;
+    // Under load not before it has five times as many as the list, or so many: a start reads them in
+    // 2 to 4 s.
+    std::uint64_t rewrite_bytes_under_load = std::uint64_t{512} << 20;
     // Of entries in a step of that, where few changes arrive; where many do, twice as many as they.
     std::size_t step_entries_min = 128;
     // Where the file is. Empty: on the system's disk. They must outlive the store.

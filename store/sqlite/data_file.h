@@ -17,9 +17,9 @@
 namespace rollcall::store::sqlite {
 
 // A large transaction costs SQLite and the system some time for each page, a small one writes a few
-// whole pages: with twice as many bytes in a page the first takes a sixth less, the second no
+// whole pages: with four times SQLite's 4096 bytes the first takes a fifth less, the second no
 // longer.
-inline constexpr std::size_t kPageBytes = 8192;
+inline constexpr std::size_t kPageBytes = 16384;
 
 // A data file where it lies: the database `path` and, while it is in use or after a crash, its WAL
 // `path`-wal. Another database takes its place in steps, each synced before the next:

@@ -8,32 +8,37 @@
 namespace rollcall::store::sqlite {
 namespace {
 
-// To delete a row takes a fraction of the time that it takes to write one.
-constexpr std::size_t kDeletionsPerCopy = 4;
-// About as many bytes of the journal are deleted in the time that it takes to delete an entry.
-constexpr std::size_t kJournalBytesPerDeletion = 128;
+// Of rows that are deleted, for each entry that would be copied: to delete a page takes a fraction
+// of the time that it takes to write one.
+constexpr std::size_t kDeletedBytesPerCopy = 512;
+// As much as a row takes time even if it is short.
+constexpr std::size_t kRowOverheadBytes = 128;
 
-// That an entry ever has. None is used again.
+// That a row of entries ever has. None is used again.
 constexpr std::int64_t kFirstId = 1;
 
 }  // namespace
 
 int ListRewrite::adopt_stale_rows(Tables& tables, const StateRow& state) {
   RowRange journal;
-  int result = tables.journal_rows(journal);
+  int result = tables.journal().find(kAllRows, journal);
   if (result != SQLITE_OK) return result;
   stale_journal_ = {journal.first, std::min(journal.last, state.journal_first - 1)};
-  result = tables.expect_journal(stale_journal_);
+  result = tables.journal().expect(stale_journal_);
 
   // Neither need be next to the list: of a copy that was interrupted rows may have been deleted.
   const RowRange& listed = state.entries.ids;
   RowRange before;
-  if (result == SQLITE_OK) result = tables.entry_rows_before(listed.first, before);
+  if (result == SQLITE_OK) {
+    result = tables.entries().find({kAllRows.first, listed.first - 1}, before);
+  }
   if (result == SQLITE_OK && before.first < kFirstId) result = SQLITE_CORRUPT;
   RowRange behind;
-  if (result == SQLITE_OK) result = tables.entry_rows_behind(listed.last, behind);
+  if (result == SQLITE_OK) {
+    result = tables.entries().find({listed.last + 1, kAllRows.last}, behind);
+  }
   for (const RowRange& rows : {before, behind}) {
-    if (result == SQLITE_OK) result = tables.expect_entries(rows);
+    if (result == SQLITE_OK) result = tables.entries().expect(rows);
     if (!rows.empty()) stale_entries_.push_back(rows);
   }
   last_id_ = std::max(listed.last, behind.last);
@@ -53,9 +58,7 @@ int ListRewrite::step(Tables& tables, EntrySource& entries, std::size_t entries_
                       StateRow& state, std::uint64_t& covered_bytes) {
   covered_bytes = 0;
   if (is_copying_) return copy(tables, entries, entries_max, state, covered_bytes);
-  const std::size_t rows_max = entries_max * kDeletionsPerCopy;
-  if (!stale_entries_.empty()) return delete_stale_entries(tables, rows_max);
-  return delete_stale_journal(tables, rows_max * kJournalBytesPerDeletion);
+  return delete_stale(tables, entries_max * kDeletedBytesPerCopy);
 }
 
 int ListRewrite::copy(Tables& tables, EntrySource& entries, std::size_t entries_max,
@@ -76,26 +79,19 @@ int ListRewrite::copy(Tables& tables, EntrySource& entries, std::size_t entries_
   return SQLITE_OK;
 }
 
-int ListRewrite::delete_stale_entries(Tables& tables, std::size_t rows_max) {
-  RowRange& stale = stale_entries_.back();
-  const auto rows = static_cast<std::int64_t>(std::min<std::uint64_t>(rows_max, stale.size()));
-  const RowRange step{stale.first, stale.first + rows - 1};
-  const int result = tables.delete_entries(step);
-  stale.first += rows;
-  if (stale.empty()) stale_entries_.pop_back();
-  return result;
-}
-
-int ListRewrite::delete_stale_journal(Tables& tables, std::size_t bytes_max) {
-  for (std::uint64_t bytes = 0; bytes < bytes_max && !stale_journal_.empty();) {
+int ListRewrite::delete_stale(Tables& tables, std::size_t bytes_max) {
+  int result = SQLITE_OK;
+  for (std::uint64_t bytes = 0; bytes < bytes_max && result == SQLITE_OK && !is_idle();) {
     std::uint64_t deleted = 0;
-    const int result = tables.delete_journal_row(stale_journal_.first, deleted);
-    if (result != SQLITE_OK) return result;
-    // A row takes time even if it is short.
-    bytes += deleted + kJournalBytesPerDeletion;
-    ++stale_journal_.first;
+    if (stale_entries_.empty()) {
+      result = tables.journal().delete_row(stale_journal_.first++, deleted);
+    } else {
+      result = tables.entries().delete_row(stale_entries_.back().first++, deleted);
+      if (stale_entries_.back().empty()) stale_entries_.pop_back();
+    }
+    bytes += deleted + kRowOverheadBytes;
   }
-  return SQLITE_OK;
+  return result;
 }
 
 }  // namespace rollcall::store::sqlite

@@ -32,8 +32,7 @@ class ListRewrite {
  private:
   int copy(Tables& tables, EntrySource& entries, std::size_t entries_max, StateRow& state,
            std::uint64_t& covered_bytes);
-  int delete_stale_entries(Tables& tables, std::size_t rows_max);
-  int delete_stale_journal(Tables& tables, std::size_t bytes_max);
+  int delete_stale(Tables& tables, std::size_t bytes_max);
 
   std::int64_t last_id_ = 0;  // that any entry has
 

@@ -57,7 +57,12 @@ TEST(Record, IsTheSameAfterPackingAndUnpacking) {
   Record longest_nick = example();
   longest_nick.nick = longest;
   std::string text;
-  for (const Record& record : {example(), v6, longest_nick}) store::pack(record, text);
+  for (const Record& record : {example(), v6, longest_nick}) {
+    const std::size_t before = text.size();
+    store::pack(record, text);
+    EXPECT_EQ(store::packed_record_bytes(std::string_view(text).substr(before)),
+              text.size() - before);
+  }
 
   std::string_view rest = text;
   EXPECT_EQ(store::unpack(rest), example());

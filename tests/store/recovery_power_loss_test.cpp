@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/registry/registry.h"
+#include "store/record.h"
 #include "store/recovery.h"
 #include "store/registry_entries.h"
 #include "tests/support/seeded_random.h"
