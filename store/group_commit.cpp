@@ -90,6 +90,7 @@ Resolved GroupCommit::commit(const ClockReading& reading) {
   }
   if (clock_.follow(reading)) offset_is_due_ = true;
   if (!has_work()) return {gathered_, Verdict::kDurable, Result::kDone};
+  last_commit_ = reading.now;
 
   const Result result =
       state_ == Result::kDistrusted ? store_.replace(entries_, clock_.wall_offset()) : write();
@@ -147,7 +148,7 @@ void GroupCommit::note_failure(Result result, Instant now) {
 
 Instant GroupCommit::due() const {
   if (state_ != Result::kDone) return retry_at_;
-  return maintenance_is_due_ ? Instant::min() : engine::kNever;
+  return maintenance_is_due_ ? last_commit_ + kMaintenancePause : engine::kNever;
 }
 
 CommitCounters GroupCommit::counters() const {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -76,6 +77,10 @@ class GroupCommit final : public engine::ChangeLog {
   // To write so much takes longer than to sync it: more of it at once saves little, and everybody
   // would wait for each other.
   static constexpr std::size_t kWorthASync = std::size_t{32} << 10;
+
+  // Maintenance is done with commits that there are anyway. Where none comes for so long, it goes on
+  // by itself: at once, it would make many commits with few changes each.
+  static constexpr engine::Duration kMaintenancePause = std::chrono::milliseconds(1);
 
   struct Options {
     std::size_t shards = 1;  // of the registry
@@ -160,6 +165,7 @@ class GroupCommit final : public engine::ChangeLog {
   std::string spare_;  // takes a lane's place while it is emptied
   bool offset_is_due_ = false;
   bool maintenance_is_due_ = false;
+  engine::Instant last_commit_{};
   Result state_ = Result::kDone;
   engine::Instant retry_at_{};
 
