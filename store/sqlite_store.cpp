@@ -12,8 +12,8 @@ using sqlite::Database;
 using sqlite::DataFile;
 using sqlite::StateRow;
 
-// Under load the journal may have this many times the bytes of the list before that is written anew:
-// more of it makes a start slower, less of it makes writing anew dearer.
+// Under load the journal may have this many times the bytes of the list before that is written
+// anew: more of it makes a start slower, less of it makes writing anew dearer.
 constexpr std::uint64_t kJournalOfListUnderLoad = 5;
 // Of a commit, on average, from which on there is load.
 constexpr std::uint64_t kLoadBytes = std::uint64_t{16} << 10;
@@ -175,8 +175,8 @@ std::uint64_t SqliteStore::rewrite_due_at() const {
   const std::uint64_t list_bytes = pending_.state.entries.bytes;
   const std::uint64_t calm = std::max(options_.rewrite_bytes_min, list_bytes);
   if (commit_bytes_ < kLoadBytes) return calm;
-  return std::max(calm,
-                  std::min(list_bytes * kJournalOfListUnderLoad, options_.rewrite_bytes_under_load));
+  return std::max(
+      calm, std::min(list_bytes * kJournalOfListUnderLoad, options_.rewrite_bytes_under_load));
 }
 
 Result SqliteStore::maintain(EntrySource& entries, bool& more) {

@@ -58,8 +58,8 @@ class SqliteStore final : public Store {
     std::uint64_t checkpoint_bytes = std::uint64_t{4} << 20;
     // The list is written anew when the journal has this many bytes, and as many as the list.
     std::uint64_t rewrite_bytes_min = std::uint64_t{16} << 20;
-    // Under load not before it has five times as many as the list, or so many: a start reads them in
-    // 2 to 4 s.
+    // Under load not before it has five times as many as the list, or so many: a start reads them
+    // in 2 to 4 s.
     std::uint64_t rewrite_bytes_under_load = std::uint64_t{512} << 20;
     // Of entries in a step of that, where few changes arrive; where many do, twice as many as they.
     std::size_t step_entries_min = 128;

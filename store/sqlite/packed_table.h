@@ -30,22 +30,23 @@ inline std::uint64_t as_unsigned(std::int64_t value) { return static_cast<std::u
 // What a checksum is of, beside the bytes: a row that is taken for another one is noticed.
 enum class RowKind : std::uint64_t { kJournal = 1, kEntries, kState };
 
-// 64 bits of SipHash-1-3 under a fixed key. They are there to notice damage by accident; whoever can
-// write the file can make a list of their own.
+// 64 bits of SipHash-1-3 under a fixed key. They are there to notice damage by accident; whoever
+// can write the file can make a list of their own.
 std::uint64_t checksum(RowKind kind, std::int64_t id, std::string_view bytes);
 
 // A table whose rows hold packed records, under a checksum of them and of the row's id.
 class PackedTable {
  public:
-  // `database` must outlive it. The table has `name`, and columns `records` and `checksum` beside its
-  // id.
+  // `database` must outlive it. The table has `name`, and columns `records` and `checksum` beside
+  // its id.
   int prepare(Database& database, RowKind kind, std::string_view name);
 
   // REQUIRES: there is no such row.
   int append(std::int64_t id, std::string_view records);
 
-  // Calls `visit` for each row of those `within`, until it says no. They have to begin with the first
-  // and follow one another without a gap; `last` is the last of them, or the one before the first.
+  // Calls `visit` for each row of those `within`, until it says no. They have to begin with the
+  // first and follow one another without a gap; `last` is the last of them, or the one before the
+  // first.
   using Visit = std::function<bool(std::string_view packed)>;
   int read(const RowRange& within, const Visit& visit, std::int64_t& last, std::uint64_t& bytes);
 

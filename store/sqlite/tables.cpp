@@ -8,8 +8,8 @@
 namespace rollcall::store::sqlite {
 namespace {
 
-// Of the records in a row of entries: four rows fill a page. The view of the peers finds a row again
-// for every record in it, and a step of a rewrite may have no more than one to write.
+// Of the records in a row of entries: four rows fill a page. The view of the peers finds a row
+// again for every record in it, and a step of a rewrite may have no more than one to write.
 constexpr std::size_t kEntriesRowBytesMax = 4000;
 
 std::uint64_t checksum_of(const StateRow& state) {

@@ -90,8 +90,8 @@ TEST(PeersView, ShowsWhateverAFieldHolds) {
   };
   for (const bool has_cookie : {false, true}) {
     for (const bool is_active : {false, true}) {
-      for (const std::string_view nick : {std::string_view("n"), std::string_view("Zo\xC3\xAB"),
-                                          std::string_view(longest)}) {
+      for (const std::string_view nick :
+           {std::string_view("n"), std::string_view("Zo\xC3\xAB"), std::string_view(longest)}) {
         for (const std::uint16_t port : kPorts) {
           Record record = sample_record(nick, port);
           record.active = is_active;
