@@ -251,7 +251,7 @@ void SessionCrowd::finish() {
     client_[client]->send_rest();
     client_[client]->set_held(false);
     client_[client]->set_reading(true);
-    client_[client]->connection().window(std::size_t{1} << 20);  // more than all answers there are
+    client_[client]->connection().window(std::size_t{1} << 24);  // more than all answers there are
     client_[client]->connection().cut(Direction::kToClient, SIZE_MAX);
   }
   // Bytes are under way for less than 20 ms; behind those that fill a window others may wait.

@@ -63,8 +63,10 @@ Resolved CommitThread::commit() {
   group_.gather();
   const ClockReading reading = read_clocks_();
   const Resolved resolved = group_.commit(reading);
-  if (group_.durability() == Durability::kAsync && group_.due() == engine::kNever) {
-    pause_until_ = reading.now + engine::limits::kAsyncCommit;
+  if (group_.durability() == Durability::kAsync && resolved.verdict == engine::Verdict::kDurable) {
+    const bool is_rewriting = group_.due() != engine::kNever;
+    pause_until_ = reading.now +
+                   (is_rewriting ? GroupCommit::kMaintenancePause : engine::limits::kAsyncCommit);
   }
   on_resolved_(resolved);
   return resolved;

@@ -78,8 +78,8 @@ class GroupCommit final : public engine::ChangeLog {
   // would wait for each other.
   static constexpr std::size_t kWorthASync = std::size_t{32} << 10;
 
-  // Maintenance is done with commits that there are anyway. Where none comes for so long, it goes
-  // on by itself: at once, it would make many commits with few changes each.
+  // Maintenance is done with commits that there are anyway. So long after the beginning of one it
+  // goes on by itself: at once, it would make many commits with few changes each.
   static constexpr engine::Duration kMaintenancePause = std::chrono::milliseconds(1);
 
   struct Options {

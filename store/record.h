@@ -36,7 +36,7 @@ Record record_of(const engine::Change& change, const LeaseClock& clock);
 // The entry that a record describes; borrows its nick. Its place in the order of changes is blank.
 engine::Change change_of(const Record& record, const LeaseClock& clock);
 
-// Records in a row, packed for a journal. Numbers are little-endian:
+// Records in a row, packed. Numbers are little-endian:
 //
 //   flags      1   bit 0 active, bit 1 has a cookie, bit 2 the host is IPv4
 //   nick       1   its length

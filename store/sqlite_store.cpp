@@ -140,16 +140,14 @@ int SqliteStore::read(const Visit& visit, bool& is_ended) {
     is_ended = !visit(state.wall_offset, packed);
     return !is_ended;
   };
-  const sqlite::EntryRows& listed = state.entries;
-  std::int64_t last_listed = 0;
-  std::uint64_t listed_bytes = 0;
-  result = tables_.entries().read(listed.ids, visit_until_ended, last_listed, listed_bytes);
+  sqlite::RowSums listed;
+  result = tables_.entries().read(state.entries.rows.ids, visit_until_ended, listed);
   if (result != SQLITE_OK || is_ended) return result;
-  if (last_listed != listed.ids.last || listed_bytes != listed.bytes) return SQLITE_CORRUPT;
+  if (listed != state.entries.rows) return SQLITE_CORRUPT;
   result = tables_.journal().read({state.journal_first, sqlite::kAllRows.last}, visit_until_ended,
-                                  committed_.journal_last, committed_.journal_bytes);
+                                  committed_.journal);
   if (result != SQLITE_OK || is_ended) return result;
-  if (committed_.journal_last < state.journal_reached) return SQLITE_CORRUPT;
+  if (committed_.journal.ids.last < state.journal_reached) return SQLITE_CORRUPT;
   return committed_.rewrite.adopt_stale_rows(tables_, state);
 }
 
@@ -157,9 +155,7 @@ Result SqliteStore::append(std::string_view batch) {
   ROLLCALL_ASSERT(!batch.empty());
   const Result begun = begin();
   if (begun != Result::kDone) return begun;
-  const int result = tables_.journal().append(pending_.journal_last + 1, batch);
-  ++pending_.journal_last;
-  pending_.journal_bytes += batch.size();
+  const int result = tables_.journal().append(batch, pending_.journal);
   appended_bytes_ += batch.size();
   return end_step(result);
 }
@@ -172,7 +168,7 @@ Result SqliteStore::set_wall_offset(std::chrono::milliseconds offset) {
 }
 
 std::uint64_t SqliteStore::rewrite_due_at() const {
-  const std::uint64_t list_bytes = pending_.state.entries.bytes;
+  const std::uint64_t list_bytes = pending_.state.entries.rows.bytes;
   const std::uint64_t calm = std::max(options_.rewrite_bytes_min, list_bytes);
   if (commit_bytes_ < kLoadBytes) return calm;
   return std::max(
@@ -186,17 +182,17 @@ Result SqliteStore::maintain(EntrySource& entries, bool& more) {
     commit_bytes_ += appended_bytes / kAveragedCommits - commit_bytes_ / kAveragedCommits;
   }
   sqlite::ListRewrite& rewrite = pending_.rewrite;
-  if (rewrite.is_idle() && pending_.journal_bytes < rewrite_due_at()) return Result::kDone;
+  if (rewrite.is_idle() && pending_.journal.bytes < rewrite_due_at()) return Result::kDone;
   const Result begun = begin();
   if (begun != Result::kDone) return begun;
-  if (rewrite.is_idle()) rewrite.begin(pending_.journal_last, pending_.journal_bytes);
+  if (rewrite.is_idle()) rewrite.begin(pending_.journal.ids.last, pending_.journal.bytes);
 
   const std::size_t entries_max =
       std::max<std::size_t>(options_.step_entries_min, appended_bytes / kAppendedBytesPerEntry);
   const StateRow before = pending_.state;
   std::uint64_t covered_bytes = 0;
   int result = rewrite.step(tables_, entries, entries_max, pending_.state, covered_bytes);
-  pending_.journal_bytes -= covered_bytes;
+  pending_.journal.bytes -= covered_bytes;
   if (result == SQLITE_OK && pending_.state != before) result = tables_.write_state(pending_.state);
   more = result == SQLITE_OK && !rewrite.is_idle();
   return end_step(result);
@@ -216,7 +212,7 @@ Result SqliteStore::sync() {
 }
 
 Result SqliteStore::note_journal() {
-  pending_.state.journal_reached = pending_.journal_last;
+  pending_.state.journal_reached = pending_.journal.ids.last;
   return end_step(tables_.write_state(pending_.state));
 }
 
@@ -328,15 +324,15 @@ void SqliteStore::publish_sizes() {
   const std::lock_guard lock(sizes_mutex_);
   sizes_.peers = state.entries.count;
   sizes_.journal_rows =
-      static_cast<std::uint64_t>(committed_.journal_last - state.journal_first + 1);
-  sizes_.journal_bytes = committed_.journal_bytes;
+      static_cast<std::uint64_t>(committed_.journal.ids.last - state.journal_first + 1);
+  sizes_.journal_bytes = committed_.journal.bytes;
 }
 
 void SqliteStore::check_invariants() const {
   const StateRow& state = committed_.state;
-  ROLLCALL_ASSERT(!is_loaded_ || committed_.journal_last >= state.journal_first - 1);
+  ROLLCALL_ASSERT(!is_loaded_ || committed_.journal.ids.last >= state.journal_first - 1);
   ROLLCALL_ASSERT(database_.has_value() || is_distrusted_);
-  ROLLCALL_ASSERT(!is_distrusted_ || committed_.journal_bytes == pending_.journal_bytes);
+  ROLLCALL_ASSERT(!is_distrusted_ || committed_.journal.bytes == pending_.journal.bytes);
 }
 
 }  // namespace rollcall::store

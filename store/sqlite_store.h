@@ -104,8 +104,7 @@ class SqliteStore final : public Store {
   // What a transaction changes, and a rollback takes back.
   struct Content {
     sqlite::StateRow state;
-    std::int64_t journal_last = 0;
-    std::uint64_t journal_bytes = 0;  // from state.journal_first on
+    sqlite::RowSums journal;  // from state.journal_first on
     sqlite::ListRewrite rewrite;
   };
 

@@ -147,7 +147,7 @@ def operations(exchange):
 
 
 BASES = 6  # of store_bytes_fuzzer.cpp
-PAGE = 8192  # of the database
+PAGE = 16384  # of the database
 FRAME = 24 + PAGE  # of its WAL, behind a header of 32
 
 
@@ -173,7 +173,7 @@ def data_files():
             yield damaged + edit(6, 0)
         # One wrong byte, where there may be a row or a frame.
         for end_of_page in range(PAGE, 5 * PAGE + 1, PAGE):
-            for before in (5, 30, 77, 150, 333, 1024, 2500, 4000, 8100):
+            for before in (5, 30, 77, 150, 333, 1024, 2500, 4000, 8100, 16300):
                 yield choice + edit(0, end_of_page - before, b"Z")
                 yield choice + edit(1, end_of_page - before, b"Z")
     for text in (b"", b"SQLite format 3\0", b"nick,host,port\n", bytes(200)):

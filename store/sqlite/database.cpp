@@ -31,18 +31,11 @@ void Statement::bind(int parameter, std::int64_t value) {
   sqlite3_bind_int64(statement_.get(), parameter, value);
 }
 
-void Statement::bind_text(int parameter, std::string_view text) {
-  sqlite3_bind_text(statement_.get(), parameter, text.data(), static_cast<int>(text.size()),
-                    SQLITE_STATIC);
-}
-
 void Statement::bind_blob(int parameter, std::string_view bytes) {
   // SQLite takes a null pointer for NULL.
   const char* const data = bytes.empty() ? "" : bytes.data();
   sqlite3_bind_blob64(statement_.get(), parameter, data, bytes.size(), SQLITE_STATIC);
 }
-
-void Statement::bind_null(int parameter) { sqlite3_bind_null(statement_.get(), parameter); }
 
 int Statement::step() { return sqlite3_step(statement_.get()); }
 

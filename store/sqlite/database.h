@@ -23,9 +23,7 @@ class Statement {
 
   // Parameters count from 1. What is bound must stay where it is until the statement is reset.
   void bind(int parameter, std::int64_t value);
-  void bind_text(int parameter, std::string_view text);
   void bind_blob(int parameter, std::string_view bytes);
-  void bind_null(int parameter);
 
   // SQLITE_ROW, SQLITE_DONE, or what went wrong.
   int step();

@@ -14,7 +14,8 @@ constexpr std::size_t kDeletedBytesPerCopy = 512;
 // As much as a row takes time even if it is short.
 constexpr std::size_t kRowOverheadBytes = 128;
 
-// That a row of entries ever has. None is used again.
+// That a row of entries ever has. Behind a restart ids may be used again, of rows that were
+// deleted.
 constexpr std::int64_t kFirstId = 1;
 
 }  // namespace
@@ -27,7 +28,7 @@ int ListRewrite::adopt_stale_rows(Tables& tables, const StateRow& state) {
   result = tables.journal().expect(stale_journal_);
 
   // Neither need be next to the list: of a copy that was interrupted rows may have been deleted.
-  const RowRange& listed = state.entries.ids;
+  const RowRange& listed = state.entries.rows.ids;
   RowRange before;
   if (result == SQLITE_OK) {
     result = tables.entries().find({kAllRows.first, listed.first - 1}, before);
@@ -49,7 +50,7 @@ void ListRewrite::begin(std::int64_t journal_last, std::uint64_t journal_bytes) 
   ROLLCALL_ASSERT(is_idle());
   is_copying_ = true;
   position_ = {};
-  copied_ = {.ids = {last_id_ + 1, last_id_}};
+  copied_ = {.rows = {.ids = {last_id_ + 1, last_id_}}};
   journal_last_ = journal_last;
   journal_bytes_ = journal_bytes;
 }
@@ -67,12 +68,12 @@ int ListRewrite::copy(Tables& tables, EntrySource& entries, std::size_t entries_
   const bool is_more = entries.read(position_, entries_max, packed);
   const int result = tables.append_entries(packed, copied_);
   if (result != SQLITE_OK) return result;
-  last_id_ = copied_.ids.last;
+  last_id_ = copied_.rows.ids.last;
   if (is_more) return SQLITE_OK;
 
   is_copying_ = false;
   stale_journal_ = {state.journal_first, journal_last_};
-  if (!state.entries.ids.empty()) stale_entries_.push_back(state.entries.ids);
+  if (!state.entries.rows.ids.empty()) stale_entries_.push_back(state.entries.rows.ids);
   state.entries = copied_;
   state.journal_first = journal_last_ + 1;
   covered_bytes = journal_bytes_;

@@ -31,17 +31,19 @@ int PackedTable::prepare(Database& database, RowKind kind, std::string_view name
   return SQLITE_OK;
 }
 
-int PackedTable::append(std::int64_t id, std::string_view records) {
+int PackedTable::append(std::string_view records, RowSums& rows) {
+  const std::int64_t id = ++rows.ids.last;
+  const std::uint64_t sum = checksum(kind_, id, records);
+  rows.bytes += records.size();
+  rows.checksum += sum;
   append_.bind(1, id);
   append_.bind_blob(2, records);
-  append_.bind(3, as_signed(checksum(kind_, id, records)));
+  append_.bind(3, as_signed(sum));
   return append_.run();
 }
 
-int PackedTable::read(const RowRange& within, const Visit& visit, std::int64_t& last,
-                      std::uint64_t& bytes) {
-  last = within.first - 1;
-  bytes = 0;
+int PackedTable::read(const RowRange& within, const Visit& visit, RowSums& found) {
+  found = {.ids = {within.first, within.first - 1}};
   read_.bind(1, within.first);
   read_.bind(2, within.last);
   int result = read_.step();
@@ -49,12 +51,13 @@ int PackedTable::read(const RowRange& within, const Visit& visit, std::int64_t& 
     const std::int64_t id = read_.integer(0);
     const std::string_view records = read_.blob(1);
     const auto expected = as_unsigned(read_.integer(2));
-    if (id != last + 1 || checksum(kind_, id, records) != expected) {
+    if (id != found.ids.last + 1 || checksum(kind_, id, records) != expected) {
       result = SQLITE_CORRUPT;
       break;
     }
-    last = id;
-    bytes += records.size();
+    found.ids.last = id;
+    found.bytes += records.size();
+    found.checksum += expected;
     if (!visit(records)) {
       result = SQLITE_DONE;
       break;

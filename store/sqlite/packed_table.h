@@ -20,6 +20,16 @@ struct RowRange {
   friend bool operator==(const RowRange&, const RowRange&) = default;
 };
 
+// What there is in rows with consecutive ids.
+struct RowSums {
+  RowRange ids;
+  std::uint64_t bytes = 0;  // of their packed records
+  std::uint64_t checksum =
+      0;  // the sum of theirs: an old page in the place of a new one is noticed
+
+  friend bool operator==(const RowSums&, const RowSums&) = default;
+};
+
 inline constexpr RowRange kAllRows{std::numeric_limits<std::int64_t>::min(),
                                    std::numeric_limits<std::int64_t>::max()};
 
@@ -41,14 +51,13 @@ class PackedTable {
   // its id.
   int prepare(Database& database, RowKind kind, std::string_view name);
 
-  // REQUIRES: there is no such row.
-  int append(std::int64_t id, std::string_view records);
+  // Adds a row behind those of `rows`. REQUIRES: there is none.
+  int append(std::string_view records, RowSums& rows);
 
   // Calls `visit` for each row of those `within`, until it says no. They have to begin with the
-  // first and follow one another without a gap; `last` is the last of them, or the one before the
-  // first.
+  // first and follow one another without a gap.
   using Visit = std::function<bool(std::string_view packed)>;
-  int read(const RowRange& within, const Visit& visit, std::int64_t& last, std::uint64_t& bytes);
+  int read(const RowRange& within, const Visit& visit, RowSums& found);
 
   // The ids from the lowest to the highest that a row has of those `within`. Empty if none has.
   int find(const RowRange& within, RowRange& rows);

@@ -25,6 +25,7 @@ CREATE TABLE state(
   entries_last INTEGER NOT NULL,
   entries_count INTEGER NOT NULL,
   entries_bytes INTEGER NOT NULL,
+  entries_checksum INTEGER NOT NULL,
   wall_offset_ms INTEGER NOT NULL,
   checksum INTEGER NOT NULL);
 CREATE VIEW peers AS
@@ -45,7 +46,8 @@ WITH RECURSIVE
         + CASE instr(all_bytes, substr(records, next, 1)) - 1 & 4 WHEN 4 THEN 4 ELSE 16 END
         + CASE instr(all_bytes, substr(records, next, 1)) - 1 & 2 WHEN 2 THEN 16 ELSE 0 END
         + instr(all_bytes, substr(records, next + 1, 1)) - 1
-      FROM place JOIN entries USING(id), bytes WHERE next <= length(records)),
+      FROM place JOIN entries USING(id), bytes WHERE next <= length(records)
+      ORDER BY 1),
   record(bytes) AS (
     SELECT substr(records, at, next - at) FROM place CROSS JOIN entries USING(id) WHERE at > 0),
   field(flags, nick, port, registered, deadline_ms, v4, v6) AS (SELECT

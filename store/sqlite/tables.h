@@ -11,9 +11,8 @@ namespace rollcall::store::sqlite {
 
 // Rows of entries that make up a list.
 struct EntryRows {
-  RowRange ids;
+  RowSums rows;
   std::uint64_t count = 0;  // of the entries in them
-  std::uint64_t bytes = 0;  // of their packed records
 
   friend bool operator==(const EntryRows&, const EntryRows&) = default;
 };
@@ -41,8 +40,8 @@ class Tables {
   // Some dozens to a row.
   PackedTable& entries() { return entries_; }
 
-  // Adds packed records of entries behind `rows`. REQUIRES: no row is behind them.
-  int append_entries(std::string_view packed, EntryRows& rows);
+  // Adds packed records of entries behind those of `list`. REQUIRES: no row is behind them.
+  int append_entries(std::string_view packed, EntryRows& list);
 
   int write_state(const StateRow& state);
   int read_state(StateRow& state);

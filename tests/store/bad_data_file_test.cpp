@@ -143,6 +143,65 @@ TEST(BadDataFile, FileWithOtherTablesOrRowsIsRefused) {
   }
 }
 
+TEST(BadDataFile, ListIsRefusedIfOneOfItsRowsIsNotTheOneThatWasWritten) {
+  Ports ports;
+  for (unsigned i = 0; i < 300; ++i) ports["peer-" + std::to_string(1000 + i)] = 80;
+  SimulatedDisk disk;
+  Listed entries(ports);
+  ASSERT_FALSE(SqliteStore::make(kPath, on(disk), entries, milliseconds(0)).has_value());
+  const std::string content = disk.content(kPath).value();
+  ASSERT_EQ(found_in(content).ports, ports);
+  // A row as it may have been before, when its id was another list's: as long, and whole.
+  const std::string other = packed("peer-1000", 81);
+  const auto sum = static_cast<std::int64_t>(
+      store::sqlite::checksum(store::sqlite::RowKind::kEntries, 1, other));
+  std::string hex;
+  for (const char byte : other) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    hex += kDigits[static_cast<std::uint8_t>(byte) >> 4];
+    hex += kDigits[static_cast<std::uint8_t>(byte) & 15];
+  }
+  const std::string changes[] = {
+      "DELETE FROM entries WHERE id = 1",
+      "DELETE FROM entries WHERE id = 2",
+      "DELETE FROM entries WHERE id = (SELECT max(id) FROM entries)",
+      "DELETE FROM entries",
+      "UPDATE entries SET records = (SELECT records FROM entries WHERE id = 2), "
+      "checksum = (SELECT checksum FROM entries WHERE id = 2) WHERE id = 1",
+      "UPDATE entries SET records = x'" + hex + "' || substr(records, 1 + " +
+          std::to_string(other.size()) + ") WHERE id = 1",
+      "UPDATE entries SET records = x'" + hex + "', checksum = " + std::to_string(sum) +
+          " WHERE id = 1",
+      "UPDATE state SET entries_first = 2",
+      "UPDATE state SET entries_last = 2",
+      "UPDATE state SET entries_bytes = entries_bytes - 1",
+      "UPDATE state SET entries_checksum = entries_checksum - 1",
+  };
+  for (const std::string& change : changes) {
+    SCOPED_TRACE(change);
+    expect_corrupt(found_in(content_made_by(content, change)), "");
+  }
+}
+
+// The row of a list of one row in another version, under its own checksum: a page that was lost
+// leaves such a one where an id is used again.
+TEST(BadDataFile, WholeRowOfAnEarlierListIsNoticed) {
+  const auto list_of = [](std::uint16_t port) {
+    SimulatedDisk disk;
+    Listed entries({{"alice", port}});
+    EXPECT_FALSE(SqliteStore::make(kPath, on(disk), entries, milliseconds(0)).has_value());
+    return disk.content(kPath).value();
+  };
+  const std::string old_list = list_of(1);
+  std::string list = list_of(2);
+  ASSERT_EQ(found_in(list).ports, (Ports{{"alice", 2}}));
+  const std::size_t at = old_list.find("alice");
+  ASSERT_NE(at, std::string::npos);
+  const std::size_t page = at / store::sqlite::kPageBytes * store::sqlite::kPageBytes;
+  list.replace(page, store::sqlite::kPageBytes, old_list, page, store::sqlite::kPageBytes);
+  expect_corrupt(found_in(list), "damaged");
+}
+
 TEST(BadDataFile, OlderFormatIsMigratedWhenItIsUsed) {
   const std::string content = small_file()->content(kPath).value();
   const auto current = store::sqlite::current_schema().migrations;

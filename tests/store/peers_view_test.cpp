@@ -102,7 +102,7 @@ TEST(PeersView, ShowsWhateverAFieldHolds) {
           record.deadline = store::kLeaseTimeMax;
           record.registered_at = engine::WallTime(std::chrono::seconds(0xFFFFFFFF));
           add(record, "2001:0db8:ff80:0000:0000:0000:0000:0001");
-          record.deadline = store::LeaseTime(milliseconds(0x010203040506 & ((1LL << 42) - 1)));
+          record.deadline = store::LeaseTime(milliseconds(0x010203040506));
           record.registered_at = engine::WallTime(std::chrono::seconds(0x01020304));
           add(record, "2001:0db8:ff80:0000:0000:0000:0000:0001");
         }
