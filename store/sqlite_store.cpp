@@ -185,14 +185,12 @@ Result SqliteStore::maintain(EntrySource& entries, bool& more) {
   if (rewrite.is_idle() && pending_.journal.bytes < rewrite_due_at()) return Result::kDone;
   const Result begun = begin();
   if (begun != Result::kDone) return begun;
-  if (rewrite.is_idle()) rewrite.begin(pending_.journal.ids.last, pending_.journal.bytes);
+  if (rewrite.is_idle()) rewrite.begin(pending_.journal);
 
   const std::size_t entries_max =
       std::max<std::size_t>(options_.step_entries_min, appended_bytes / kAppendedBytesPerEntry);
   const StateRow before = pending_.state;
-  std::uint64_t covered_bytes = 0;
-  int result = rewrite.step(tables_, entries, entries_max, pending_.state, covered_bytes);
-  pending_.journal.bytes -= covered_bytes;
+  int result = rewrite.step(tables_, entries, entries_max, pending_.state, pending_.journal);
   if (result == SQLITE_OK && pending_.state != before) result = tables_.write_state(pending_.state);
   more = result == SQLITE_OK && !rewrite.is_idle();
   return end_step(result);
@@ -323,13 +321,13 @@ void SqliteStore::publish_sizes() {
   const StateRow& state = committed_.state;
   const std::lock_guard lock(sizes_mutex_);
   sizes_.peers = state.entries.count;
-  sizes_.journal_rows =
-      static_cast<std::uint64_t>(committed_.journal.ids.last - state.journal_first + 1);
+  sizes_.journal_rows = committed_.journal.ids.size();
   sizes_.journal_bytes = committed_.journal.bytes;
 }
 
 void SqliteStore::check_invariants() const {
   const StateRow& state = committed_.state;
+  ROLLCALL_ASSERT(!is_loaded_ || committed_.journal.ids.first == state.journal_first);
   ROLLCALL_ASSERT(!is_loaded_ || committed_.journal.ids.last >= state.journal_first - 1);
   ROLLCALL_ASSERT(database_.has_value() || is_distrusted_);
   ROLLCALL_ASSERT(!is_distrusted_ || committed_.journal.bytes == pending_.journal.bytes);

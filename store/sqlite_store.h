@@ -104,7 +104,7 @@ class SqliteStore final : public Store {
   // What a transaction changes, and a rollback takes back.
   struct Content {
     sqlite::StateRow state;
-    sqlite::RowSums journal;  // from state.journal_first on
+    sqlite::RowSums journal;  // its rows begin with state.journal_first
     sqlite::ListRewrite rewrite;
   };
 

@@ -110,7 +110,7 @@ class EntryPool {
   std::size_t growth(std::size_t nick_bytes) const;
 
  private:
-  static constexpr std::size_t kChunkEntries = 1024;
+  static constexpr std::size_t kChunkEntries = 1024;  // 64 KiB
 
   // Uninitialised until an entry is allocated, so that a chunk is paid for page by page.
   struct Chunk {

@@ -46,24 +46,22 @@ int ListRewrite::adopt_stale_rows(Tables& tables, const StateRow& state) {
   return result;
 }
 
-void ListRewrite::begin(std::int64_t journal_last, std::uint64_t journal_bytes) {
+void ListRewrite::begin(const RowSums& journal) {
   ROLLCALL_ASSERT(is_idle());
   is_copying_ = true;
   position_ = {};
   copied_ = {.rows = {.ids = {last_id_ + 1, last_id_}}};
-  journal_last_ = journal_last;
-  journal_bytes_ = journal_bytes;
+  covered_ = journal;
 }
 
 int ListRewrite::step(Tables& tables, EntrySource& entries, std::size_t entries_max,
-                      StateRow& state, std::uint64_t& covered_bytes) {
-  covered_bytes = 0;
-  if (is_copying_) return copy(tables, entries, entries_max, state, covered_bytes);
+                      StateRow& state, RowSums& journal) {
+  if (is_copying_) return copy(tables, entries, entries_max, state, journal);
   return delete_stale(tables, entries_max * kDeletedBytesPerCopy);
 }
 
 int ListRewrite::copy(Tables& tables, EntrySource& entries, std::size_t entries_max,
-                      StateRow& state, std::uint64_t& covered_bytes) {
+                      StateRow& state, RowSums& journal) {
   std::string packed;
   const bool is_more = entries.read(position_, entries_max, packed);
   const int result = tables.append_entries(packed, copied_);
@@ -72,11 +70,11 @@ int ListRewrite::copy(Tables& tables, EntrySource& entries, std::size_t entries_
   if (is_more) return SQLITE_OK;
 
   is_copying_ = false;
-  stale_journal_ = {state.journal_first, journal_last_};
+  stale_journal_ = covered_.ids;
   if (!state.entries.rows.ids.empty()) stale_entries_.push_back(state.entries.rows.ids);
+  journal.drop_front(covered_);
   state.entries = copied_;
-  state.journal_first = journal_last_ + 1;
-  covered_bytes = journal_bytes_;
+  state.journal_first = journal.ids.first;
   return SQLITE_OK;
 }
 

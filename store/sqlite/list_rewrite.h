@@ -20,18 +20,18 @@ class ListRewrite {
   // Finds the rows that `state` does not speak of, which a crash has left: to be deleted.
   int adopt_stale_rows(Tables& tables, const StateRow& state);
 
-  // The journal has rows up to `journal_last`, of `journal_bytes`, and what is in them is in the
-  // entries that are going to be read. REQUIRES: is_idle().
-  void begin(std::int64_t journal_last, std::uint64_t journal_bytes);
+  // What is in the rows of `journal`, all that there are, is in the entries that are going to be
+  // read. REQUIRES: is_idle().
+  void begin(const RowSums& journal);
 
   // Copies `entries_max` entries, or deletes rows in proportion. When the last entry is copied
-  // `state` changes, and `covered_bytes` of the journal no longer count.
+  // `state` changes, and `journal` begins behind the rows that the copy covers.
   int step(Tables& tables, EntrySource& entries, std::size_t entries_max, StateRow& state,
-           std::uint64_t& covered_bytes);
+           RowSums& journal);
 
  private:
   int copy(Tables& tables, EntrySource& entries, std::size_t entries_max, StateRow& state,
-           std::uint64_t& covered_bytes);
+           RowSums& journal);
   int delete_stale(Tables& tables, std::size_t bytes_max);
 
   std::int64_t last_id_ = 0;  // that any entry has
@@ -39,8 +39,7 @@ class ListRewrite {
   bool is_copying_ = false;
   EntrySource::Position position_;
   EntryRows copied_;
-  std::int64_t journal_last_ = 0;    // the journal's last row when the copy began
-  std::uint64_t journal_bytes_ = 0;  // and its bytes
+  RowSums covered_;  // the journal when the copy began
 
   RowRange stale_journal_;
   std::vector<RowRange> stale_entries_;  // none is empty

@@ -27,6 +27,13 @@ struct RowSums {
   std::uint64_t checksum =
       0;  // the sum of theirs: an old page in the place of a new one is noticed
 
+  // Leaves out rows that they begin with.
+  void drop_front(const RowSums& front) {
+    ids.first = front.ids.last + 1;
+    bytes -= front.bytes;
+    checksum -= front.checksum;
+  }
+
   friend bool operator==(const RowSums&, const RowSums&) = default;
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -115,6 +116,13 @@ TEST(BadDataFile, NewerFormatIsRefusedByName) {
   EXPECT_FALSE(found_in(same).error.has_value());
 }
 
+void expect_each_corrupt(const std::string& content, std::span<const std::string> changes) {
+  for (const std::string& change : changes) {
+    SCOPED_TRACE(change);
+    expect_corrupt(found_in(content_made_by(content, change)), "");
+  }
+}
+
 TEST(BadDataFile, FileWithOtherTablesOrRowsIsRefused) {
   const std::string content = small_file()->content(kPath).value();
   const std::string changes[] = {
@@ -137,10 +145,7 @@ TEST(BadDataFile, FileWithOtherTablesOrRowsIsRefused) {
       "UPDATE journal SET records = x'00'",
       "INSERT INTO entries SELECT -1000000, records, checksum FROM entries",
   };
-  for (const std::string& change : changes) {
-    SCOPED_TRACE(change);
-    expect_corrupt(found_in(content_made_by(content, change)), "");
-  }
+  expect_each_corrupt(content, changes);
 }
 
 TEST(BadDataFile, ListIsRefusedIfOneOfItsRowsIsNotTheOneThatWasWritten) {
@@ -177,10 +182,7 @@ TEST(BadDataFile, ListIsRefusedIfOneOfItsRowsIsNotTheOneThatWasWritten) {
       "UPDATE state SET entries_bytes = entries_bytes - 1",
       "UPDATE state SET entries_checksum = entries_checksum - 1",
   };
-  for (const std::string& change : changes) {
-    SCOPED_TRACE(change);
-    expect_corrupt(found_in(content_made_by(content, change)), "");
-  }
+  expect_each_corrupt(content, changes);
 }
 
 // The row of a list of one row in another version, under its own checksum: a page that was lost
