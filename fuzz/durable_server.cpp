@@ -70,8 +70,8 @@ std::optional<Ticket> DurableServer::Tap::ticket() {
   for (ToldChange& told : server_.told_) {
     if (!told.ticket.has_value()) told.ticket = ticket;
   }
-  if (ticket.has_value() == (server_.group_options_.durability == store::Durability::kAsync)) {
-    broken("answers wait or not");
+  if (!ticket.has_value() && server_.group_options_.durability == store::Durability::kSync) {
+    broken("answers do not wait");
   }
   return ticket;
 }

@@ -42,8 +42,10 @@ void GroupCommit::append(const engine::Change& change) {
   const std::lock_guard lock(lane.mutex);
   pack(record, lane.packed);
   ++lane.changes;
-  if (lane.packed.size() > lane_bytes_max_) is_full_.store(true, std::memory_order_relaxed);
-  if (lane.packed.size() >= kWorthASync) is_worth_a_sync_.store(true, std::memory_order_relaxed);
+  const std::size_t bytes = lane.packed.size();
+  if (bytes > lane_bytes_max_) is_full_.store(true, std::memory_order_relaxed);
+  if (bytes > lane_bytes_max_ / kHeldPart) is_behind_.store(true, std::memory_order_relaxed);
+  if (bytes >= kWorthASync) is_worth_a_sync_.store(true, std::memory_order_relaxed);
 }
 
 bool GroupCommit::accepts() {
@@ -56,7 +58,8 @@ std::optional<Ticket> GroupCommit::ticket() {
   // Where no answer waits, nobody else asks for the commit.
   const bool is_async = options_.durability == Durability::kAsync;
   if (is_async || is_worth_a_sync_.load(std::memory_order_relaxed)) commit_soon();
-  return is_async ? std::nullopt : std::optional(ticket);
+  if (is_async && !is_behind_.load(std::memory_order_relaxed)) return std::nullopt;
+  return ticket;
 }
 
 void GroupCommit::commit_soon() {
@@ -66,8 +69,9 @@ void GroupCommit::commit_soon() {
 void GroupCommit::gather() {
   begin_gather();
   for (std::size_t shard = 0; shard < lanes_.size(); ++shard) gather_lane(shard);
-  // A lane that is over its bound again says so with its next change.
+  // A lane that is over its bounds again says so with its next change.
   is_full_.store(false, std::memory_order_relaxed);
+  is_behind_.store(false, std::memory_order_relaxed);
   is_worth_a_sync_.store(false, std::memory_order_relaxed);
 }
 

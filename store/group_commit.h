@@ -22,7 +22,7 @@ namespace rollcall::store {
 
 enum class Durability : std::uint8_t {
   kSync,   // an answer waits until its change is on disk
-  kAsync,  // answers do not wait
+  kAsync,  // answers do not wait, except while so much does that the disk cannot keep up
 };
 
 // What the engines are to be told, and why.
@@ -77,6 +77,10 @@ class GroupCommit final : public engine::ChangeLog {
   // To write so much takes longer than to sync it: more of it at once saves little, and everybody
   // would wait for each other.
   static constexpr std::size_t kWorthASync = std::size_t{32} << 10;
+
+  // Of `pending_bytes_max`: with more of it on its way answers wait in kAsync, too. So peers are
+  // slowed down to what the disk takes before any of them is refused.
+  static constexpr std::size_t kHeldPart = 4;
 
   // Maintenance is done with commits that there are anyway. So long after the beginning of one it
   // goes on by itself: at once, it would make many commits with few changes each.
@@ -156,6 +160,7 @@ class GroupCommit final : public engine::ChangeLog {
   std::atomic<engine::Ticket> woken_{0};  // the highest one that `wake_` was called for
   std::atomic<bool> is_working_{true};
   std::atomic<bool> is_full_{false};
+  std::atomic<bool> is_behind_{false};
   std::atomic<bool> is_worth_a_sync_{false};
 
   // The store's thread.

@@ -116,6 +116,30 @@ TEST(GroupCommitOptions, AsyncAsksNobodyToWait) {
   EXPECT_FALSE(under_test.group.accepts());
 }
 
+TEST(GroupCommitOptions, AsyncAnswersWaitWhileTooMuchIsOnItsWay) {
+  CommitUnderTest one{GroupCommit::Options{}};
+  one.change("alice");
+  one.commit();
+  GroupCommit::Options options;
+  options.durability = Durability::kAsync;
+  options.pending_bytes_max = GroupCommit::kHeldPart * 3 * one.group.counters().bytes;
+  CommitUnderTest under_test(options);
+  for (int i = 0; i < 3; ++i) {
+    under_test.change("alice");
+    EXPECT_EQ(under_test.group.ticket(), std::nullopt);
+  }
+  under_test.change("alice");
+  const auto ticket = under_test.group.ticket();
+  ASSERT_TRUE(ticket.has_value());
+  EXPECT_TRUE(under_test.group.accepts()) << "nobody is refused yet";
+  under_test.group.gather();
+  const Resolved resolved = under_test.group.commit(under_test.clocks);
+  EXPECT_GE(resolved.up_to, *ticket);
+  EXPECT_EQ(resolved.verdict, Verdict::kDurable);
+  under_test.change("alice");
+  EXPECT_EQ(under_test.group.ticket(), std::nullopt);
+}
+
 TEST(GroupCommitOptions, PendingChangesAreBounded) {
   GroupCommit::Options options;
   options.pending_bytes_max = 1000;
