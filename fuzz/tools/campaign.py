@@ -11,13 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import corpora
 import seeds
 import targets
 from targets import ROOT, say
-
-# What a target's corpus may be: it is replayed by every test run.
-FILES_MAX = 300
-BYTES_MAX = 256 * 1024
 
 # Lines that no corpus can reach, with the reason; and what share of the branches has to go both ways.
 UNREACHED = ROOT / "fuzz" / "unreached.txt"
@@ -73,10 +70,9 @@ def run(chosen, seconds, jobs, preset):
     say(f"building build/{preset}")
     if not targets.build(preset):
         return False
+    if not corpora.check():
+        return False
     for name in chosen:
-        if not any(targets.corpus(name).iterdir()):
-            say(f"{name} has no corpus")
-            return False
         shutil.rmtree(work_folder(preset, name) / "findings", ignore_errors=True)
     # One target gets all the jobs; several take turns.
     tasks = chosen if len(chosen) > 1 else chosen * jobs
@@ -146,16 +142,16 @@ def minimize(chosen, preset):
                             *(str(source) for source in sources if source.exists())],
                            check=True, capture_output=True)
             kept = sorted(Path(merged).iterdir(), key=lambda path: path.stat().st_size)
-            regressions = [*corpus.glob("regression-*"), *corpus.glob("edge-*")]
-            kept = kept[:FILES_MAX - len(regressions)]
-            for path in set(corpus.iterdir()) - set(regressions):
+            named = [path for path in corpus.iterdir() if corpora.is_named(path)]
+            kept = kept[:corpora.FILES_MAX - len(named)]
+            for path in set(corpus.iterdir()) - set(named):
                 path.unlink()
-            room = BYTES_MAX - sum(path.stat().st_size for path in regressions)
+            room = corpora.BYTES_MAX - sum(path.stat().st_size for path in named)
             for path in kept:
                 room -= path.stat().st_size
                 if room < 0:
                     break
-                shutil.copy(path, corpus / path.name[:16])
+                shutil.copy(path, corpus / path.name[:corpora.NAME_BYTES])
         files = list(corpus.iterdir())
         print(f"{name}: {len(files)} files, {sum(path.stat().st_size for path in files)} bytes")
     return True

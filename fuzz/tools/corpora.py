@@ -1,0 +1,51 @@
+"""What may stand in fuzz/corpus: it is replayed by every test run, so it stays small, and all of it
+is there on purpose."""
+
+import re
+import sys
+
+import targets
+from targets import say
+
+# Of each target.
+FILES_MAX = 300
+BYTES_MAX = 256 * 1024
+
+# What `./dev fuzz --minimize` kept, by the beginning of its hash; or an input with a name.
+NAME_BYTES = 16
+KEPT = re.compile(rf"[0-9a-f]{{{NAME_BYTES}}}")
+NAMED = ("regression-", "edge-")
+
+
+def is_named(path):
+    return path.name.startswith(NAMED)
+
+
+def mistake(name):
+    """What is wrong with the corpus of a target; None if nothing is."""
+    files = list(targets.corpus(name).iterdir()) if targets.corpus(name).is_dir() else []
+    size = sum(path.stat().st_size for path in files)
+    strays = [path.name for path in files if not is_named(path) and not KEPT.fullmatch(path.name)]
+    if not files:
+        return "it is empty"
+    if strays:
+        return f"{strays[0]} is neither named nor what `./dev fuzz --minimize` kept"
+    if len(files) > FILES_MAX:
+        return f"{len(files)} files, where {FILES_MAX} are the most"
+    if size > BYTES_MAX:
+        return f"{size} bytes, where {BYTES_MAX} are the most"
+    return None
+
+
+def check():
+    """Whether every target has a corpus as it should be."""
+    mistakes = {name: mistake(name) for name in targets.names()}
+    for name, wrong in mistakes.items():
+        if wrong:
+            say(f"the corpus of {name}: {wrong}")
+    print(f"{len(mistakes)} corpora looked at")
+    return not any(mistakes.values())
+
+
+if __name__ == "__main__":
+    sys.exit(0 if check() else 1)
