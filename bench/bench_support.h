@@ -51,6 +51,11 @@ inline std::uint16_t port_of(std::size_t peer) {
   return static_cast<std::uint16_t>(1024 + peer % 60'000);
 }
 
+// 34 or 35 bytes.
+inline std::string register_text(std::size_t peer) {
+  return "Register P2Pv1\n\n" + nick_of(peer) + "\n" + std::to_string(port_of(peer)) + "\n";
+}
+
 inline engine::Time time_at(engine::Duration since_start) {
   return {engine::Instant(since_start),
           engine::WallTime(std::chrono::seconds(1'700'000'000) +

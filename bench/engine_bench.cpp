@@ -44,23 +44,16 @@ class Fixture {
         registry_(registry_options(peers), random_),
         engine_(registry_, {}, random_) {
     session_ = engine_.open(host_, time_at({}));
-    std::string text;
-    for (std::size_t peer = 0; peer < peers; ++peer) {
-      text = "Register P2Pv1\n\n" + nick_of(peer) + "\n" + std::to_string(port_of(peer)) + "\n";
-      receive(text);
-    }
+    for (std::size_t peer = 0; peer < peers; ++peer) receive(register_text(peer));
   }
 
-  // `count` batches of requests about random peers.
-  std::vector<std::string> batches(const std::string& head, bool has_port, std::size_t count) {
+  // Batches of requests about random peers; `text_of` gives the one about a peer.
+  template <typename TextOf>
+  std::vector<std::string> batches(TextOf text_of) {
     std::mt19937_64 generator(7);
-    std::vector<std::string> batches(count);
+    std::vector<std::string> batches(4096);
     for (std::string& batch : batches) {
-      for (std::size_t i = 0; i < kBatch; ++i) {
-        const std::size_t peer = generator() % peers_;
-        batch += head + nick_of(peer) + "\n";
-        if (has_port) batch += std::to_string(port_of(peer)) + "\n";
-      }
+      for (std::size_t i = 0; i < kBatch; ++i) batch += text_of(generator() % peers_);
     }
     return batches;
   }
@@ -107,14 +100,15 @@ void run_batches(benchmark::State& state, Fixture& fixture, const std::vector<st
 void BM_Engine_RegisterRenewal(benchmark::State& state) {
   const auto peers = static_cast<std::size_t>(state.range(0));
   Fixture fixture(peers);
-  run_batches(state, fixture, fixture.batches("Register P2Pv1\n\n", true, 4096),
-              "Response 20 P2Pv1\n\nSuccess\n");
+  run_batches(state, fixture, fixture.batches(register_text), "Response 20 P2Pv1\n\nSuccess\n");
 }
 
 void BM_Engine_KeepAlive(benchmark::State& state) {
   Fixture fixture(static_cast<std::size_t>(state.range(0)));
-  run_batches(state, fixture, fixture.batches("KeepAlive P2Pv1\n\n", false, 4096),
-              "Response 20 P2Pv1\n\nSuccess\n");
+  const auto text_of = [](std::size_t peer) {
+    return "KeepAlive P2Pv1\n\n" + nick_of(peer) + "\n";
+  };
+  run_batches(state, fixture, fixture.batches(text_of), "Response 20 P2Pv1\n\nSuccess\n");
 }
 
 BENCHMARK(BM_Engine_RegisterRenewal)->Apply(all_scales);

@@ -30,7 +30,7 @@ namespace rollcall::engine {
 template <typename Slot, typename HashOf>
 class ExtendibleTable {
  public:
-  static constexpr std::uint32_t kSegmentSlots = 512;
+  static constexpr std::uint32_t kSegmentSlots = 1024;
   // Beyond seven eighths full, probes grow long.
   static constexpr std::uint32_t kSegmentSlotsUsedMax = kSegmentSlots / 8 * 7;
   // Directory bits and home bits must not overlap, or the slots of a deep segment would crowd.
@@ -56,6 +56,11 @@ class ExtendibleTable {
   // which takes more requests at once than the first.
   void prefetch(std::uint32_t hash) const {
     __builtin_prefetch(&segment_of(hash).slots[home(hash)], 0, 1);
+  }
+
+  // The same for what an insert reads besides.
+  void prefetch_insert(std::uint32_t hash) const {
+    __builtin_prefetch(&segment_of(hash).used, 1, 1);
   }
 
   // The slot with this hash that `matches`, or null. Valid until the next insert or erase.

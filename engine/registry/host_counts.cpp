@@ -21,6 +21,12 @@ void HostCounts::prefetch(const Host& host) const {
   if (stripes_.size() == 1) prefetch_alone(host);
 }
 
+void HostCounts::prefetch_alone(const Host& host) const {
+  const Table& table = stripe_of(host).table;
+  table.prefetch(table_hash(host));
+  table.prefetch_insert(table_hash(host));
+}
+
 bool HostCounts::add_below(const Host& host, std::size_t max) {
   Stripe& stripe = stripe_of(host);
   const std::lock_guard lock(stripe.mutex);

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "engine/brief_mutex.h"
 #include "engine/host_address.h"
 #include "engine/registry/extendible_table.h"
 #include "engine/registry/siphash.h"
@@ -31,7 +31,7 @@ class HostCounts {
   // there are several stripes. REQUIRES: with one stripe, no other thread changes the counts.
   void prefetch(const Host& host) const;
   // The same for any number of stripes. REQUIRES: no other thread changes the counts.
-  void prefetch_alone(const Host& host) const { stripe_of(host).table.prefetch(table_hash(host)); }
+  void prefetch_alone(const Host& host) const;
 
   // Adds one unless the count has reached `max`. Whether it did.
   bool add_below(const Host& host, std::size_t max);
@@ -65,7 +65,7 @@ class HostCounts {
   using Table = ExtendibleTable<Slot, HashOf>;
   struct alignas(64) Stripe {
     explicit Stripe(const HashKey& key) : table(HashOf{key}) {}
-    mutable std::mutex mutex;
+    mutable BriefMutex mutex;
     Table table;
   };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
+#include <ranges>
 
 #include "engine/assert.h"
 
@@ -50,14 +52,55 @@ void Registry::execute(std::span<Operation> batch, const HostAddress& host, bool
   requester.day = day_of(time.wall);
   requester.changes = changes;
   if (shards_.size() == 1) {
-    std::array<Operation*, limits::kBatchRequestsMax> operations;
-    std::ranges::transform(batch, operations.begin(), [](Operation& o) { return &o; });
-    execute_in_shard(0, std::span(operations.data(), batch.size()), requester);
-  } else if (batch.size() == 1 || is_near_a_limit(batch.size(), requester.host)) {
-    execute_in_order(batch, requester);
-  } else {
+    execute_in_shard(0, batch, requester);
+  } else if (batch.size() == 1) {
+    execute_in_shard(shard_of(batch[0]), batch, requester);
+  } else if (batch.size() > 1) {
     execute_by_shard(batch, requester);
   }
+}
+
+// All are on this shard.
+void Registry::execute_in_shard(std::size_t number, std::span<Operation> batch,
+                                const Requester& requester) {
+  LockedShard& locked = *shards_[number];
+  const std::lock_guard lock(locked.mutex);
+  // With one shard its lock guards the host counts as well.
+  if (shards_.size() == 1) admission_.hosts.prefetch(requester.host);
+  Shard& shard = locked.shard;
+  for (const Operation& operation : batch) shard.prefetch_index(operation.hash);
+  for (Operation& operation : batch) operation.candidate = shard.prefetch_entry(operation.hash);
+  for (Operation& operation : batch) shard.execute(operation, requester);
+}
+
+// Operations on different shards do not touch each other's entries, so a shard's may be done
+// together; those of one nick stay in order. A shard is locked for each step of looking ahead by
+// itself, so that the waits for memory of the whole batch overlap, and not under a lock. Threads
+// begin at different shards.
+void Registry::execute_by_shard(std::span<Operation> batch, const Requester& requester) {
+  std::array<Operation*, limits::kBatchRequestsMax> operations;
+  std::array<std::uint8_t, limits::kShardsMax> ends{};
+  for (const Operation& operation : batch) ++ends[shard_of(operation)];
+  std::partial_sum(ends.begin(), ends.begin() + shards_.size(), ends.begin());
+  std::array<std::uint8_t, limits::kShardsMax> begins = ends;
+  for (Operation& operation : std::views::reverse(batch)) {
+    operations[--begins[shard_of(operation)]] = &operation;
+  }
+
+  const std::size_t start = shard_of(batch[0]);
+  const auto for_each_locked = [&](auto act) {
+    for (std::size_t turn = start; turn < start + shards_.size(); ++turn) {
+      const std::size_t number = turn % shards_.size();
+      if (begins[number] == ends[number]) continue;
+      LockedShard& locked = *shards_[number];
+      const std::lock_guard lock(locked.mutex);
+      for (std::size_t i = begins[number]; i < ends[number]; ++i) act(locked.shard, *operations[i]);
+    }
+  };
+  for_each_locked([](Shard& shard, Operation& o) { shard.prefetch_index(o.hash); });
+  for_each_locked([](Shard& shard, Operation& o) { o.candidate = shard.prefetch_entry(o.hash); });
+  if (is_near_a_limit(batch.size(), requester.host)) return execute_in_order(batch, requester);
+  for_each_locked([&](Shard& shard, Operation& o) { shard.execute(o, requester); });
 }
 
 bool Registry::is_near_a_limit(std::size_t operations, const HostCounts::Host& host) const {
@@ -67,40 +110,10 @@ bool Registry::is_near_a_limit(std::size_t operations, const HostCounts::Host& h
 
 void Registry::execute_in_order(std::span<Operation> batch, const Requester& requester) {
   for (Operation& operation : batch) {
-    Operation* const one[] = {&operation};
-    execute_in_shard(shard_of(operation), one, requester);
+    LockedShard& locked = *shards_[shard_of(operation)];
+    const std::lock_guard lock(locked.mutex);
+    locked.shard.execute(operation, requester);
   }
-}
-
-// Operations on different shards do not touch each other's entries, so a shard's may be done
-// together: one lock, and their waits for memory overlap. Those of one nick stay in order.
-void Registry::execute_by_shard(std::span<Operation> batch, const Requester& requester) {
-  std::array<Operation*, limits::kBatchRequestsMax> group;
-  static_assert(limits::kBatchRequestsMax <= 64);
-  std::uint64_t done = 0;
-  for (std::size_t first = 0; first < batch.size(); ++first) {
-    if ((done >> first & 1) != 0) continue;
-    const std::size_t shard = shard_of(batch[first]);
-    std::size_t size = 0;
-    for (std::size_t i = first; i < batch.size(); ++i) {
-      if (shard_of(batch[i]) != shard) continue;
-      group[size++] = &batch[i];
-      done |= std::uint64_t{1} << i;
-    }
-    execute_in_shard(shard, std::span(group.data(), size), requester);
-  }
-}
-
-void Registry::execute_in_shard(std::size_t number, std::span<Operation* const> batch,
-                                const Requester& requester) {
-  LockedShard& locked = *shards_[number];
-  const std::lock_guard lock(locked.mutex);
-  // With one shard its lock guards the host counts as well.
-  if (shards_.size() == 1) admission_.hosts.prefetch(requester.host);
-  Shard& shard = locked.shard;
-  for (const Operation* operation : batch) shard.prefetch_index(operation->hash);
-  for (Operation* operation : batch) operation->candidate = shard.prefetch_entry(operation->hash);
-  for (Operation* operation : batch) shard.execute(*operation, requester);
 }
 
 void Registry::restore(std::span<const Change> batch, Instant now, RestoreCounts& counts) {

@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
+#include "engine/brief_mutex.h"
 #include "engine/limits.h"
 #include "engine/output_buffer.h"
 #include "engine/random.h"
@@ -97,7 +97,7 @@ class Registry {
     LockedShard(const ShardOptions& options, Admission& admission, const HashKey& hash_key,
                 RandomSource& random)
         : shard(options, admission, hash_key, random) {}
-    mutable std::mutex mutex;
+    mutable BriefMutex mutex;
     Shard shard;
   };
 
@@ -105,12 +105,11 @@ class Registry {
     return operation.hash & (shards_.size() - 1);
   }
   Shard& shard_for(std::uint64_t hash) { return shards_[hash & (shards_.size() - 1)]->shard; }
+  void execute_in_shard(std::size_t number, std::span<Operation> batch, const Requester& requester);
+  void execute_by_shard(std::span<Operation> batch, const Requester& requester);
   // Whether it could matter to a batch which of its operations a limit meets first.
   bool is_near_a_limit(std::size_t operations, const HostCounts::Host& host) const;
   void execute_in_order(std::span<Operation> batch, const Requester& requester);
-  void execute_by_shard(std::span<Operation> batch, const Requester& requester);
-  void execute_in_shard(std::size_t number, std::span<Operation* const> batch,
-                        const Requester& requester);
 
   // Where a listing begins, and whether it may go all the way round to that place.
   struct Run {

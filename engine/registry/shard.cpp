@@ -17,8 +17,8 @@ constexpr std::size_t kHostBytes = 36;
 constexpr std::size_t kListingGrowth = std::size_t{80} << 10;
 
 // Inactive entries that are forgotten to make room for one new one, before it is refused: enough to
-// give back what a segment of the index takes, about 20 µs of work.
-constexpr std::size_t kForgottenForOneMax = 160;
+// give back what a segment of the index takes, about 40 µs of work.
+constexpr std::size_t kForgottenForOneMax = 320;
 
 constexpr std::uint32_t kActivityMask = (std::uint32_t{1} << limits::kHistoryDays) - 1;
 
@@ -83,7 +83,10 @@ Shard::Shard(const ShardOptions& options, Admission& admission, const HashKey& h
 EntryNumber Shard::prefetch_entry(std::uint64_t hash) {
   const auto same_hash = [hash](const IndexSlot& slot) { return slot.hash == index_hash(hash); };
   const IndexSlot* slot = index_.find(index_hash(hash), same_hash);
-  if (slot == nullptr) return kNoEntry;
+  if (slot == nullptr) {
+    index_.prefetch_insert(index_hash(hash));
+    return kNoEntry;
+  }
   __builtin_prefetch(&pool_[slot->number], 0, 1);
   return slot->number;
 }

@@ -35,13 +35,13 @@ struct Operation {
 using LagHistogram = std::array<std::uint64_t, 32>;
 
 struct RegistryCounters {
-  std::uint64_t active = 0;
-  std::uint64_t inactive = 0;
-  std::uint64_t registered = 0;  // entries that became active
   std::uint64_t renewed = 0;     // by Register or KeepAlive
+  std::uint64_t registered = 0;  // entries that became active
   std::uint64_t left = 0;
   std::uint64_t expired = 0;
   std::uint64_t forgotten = 0;
+  std::uint64_t active = 0;
+  std::uint64_t inactive = 0;
   std::uint64_t bytes = 0;  // memory held, rendered listings included
   LagHistogram expiry_lag{};
 };
@@ -184,6 +184,12 @@ class Shard {
   // The entry as it is. Its place in the order of changes is blank.
   Change describe(const ClientEntry& entry) const;
 
+  // These come first because every change writes them: beside the lock that was just taken they
+  // cost no cache line of their own.
+  Instant now_{};  // the latest that this shard has seen
+  std::uint64_t sequence_ = 0;
+  RegistryCounters counters_;
+
   const ShardOptions options_;
   Admission& admission_;
   const HashKey hash_key_;
@@ -194,11 +200,7 @@ class Shard {
   ExpiryWheel wheel_;
   InactiveQueue inactive_;
   PeerListing listing_;
-
-  Instant now_{};  // the latest that this shard has seen
-  std::uint64_t sequence_ = 0;
   std::atomic<std::size_t> listed_{0};
-  RegistryCounters counters_;
 };
 
 }  // namespace rollcall::engine

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <mutex>
+
+namespace rollcall::engine {
+
+// A mutex for sections of a microsecond or two. Whoever finds it taken looks again for about as
+// long before it sleeps, because to sleep and to be woken takes several times that.
+class BriefMutex {
+ public:
+  void lock() {
+    for (int looks = 0; looks < kLooksMax; ++looks) {
+      if (mutex_.try_lock()) return;
+      pause();
+    }
+    mutex_.lock();
+  }
+  bool try_lock() { return mutex_.try_lock(); }
+  void unlock() { mutex_.unlock(); }
+
+ private:
+  static constexpr int kLooksMax = 100;
+
+  // Tells the processor that this is a loop that waits.
+  static void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
+  std::mutex mutex_;
+};
+
+}  // namespace rollcall::engine
