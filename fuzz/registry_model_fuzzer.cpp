@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < fuzz::kRecordFormat.header_bytes + fuzz::kRecordFormat.record_bytes) return 0;
   const std::span<const std::uint8_t> input(data, size);
   fuzz::Choices choices(input.first(fuzz::kRecordFormat.header_bytes));
-  const bool checks_each_step = choices.below(4) == 1;
+  const bool checks_each_step = choices.below(8) == 1;
   tests::RegistryTrial trial([&](std::size_t bound) { return choices.below(bound); });
   fuzz::for_each_record(input, [&](std::span<const std::uint8_t> record) {
     choices = fuzz::Choices(record);

@@ -85,9 +85,10 @@ bool ExpiryWheel::advance(std::int64_t& cursor, std::int64_t end, std::int64_t f
 
 void ExpiryWheel::check_invariants() const {
   std::size_t linked = 0;
-  for (std::size_t i = 0; i < heads_.size(); ++i) {
-    EntryNumber previous = kHeadTag | static_cast<EntryNumber>(i);
-    for (EntryNumber number = heads_[i]; number != kNoEntry; number = pool_[number].next) {
+  EntryNumber head_name = kHeadTag;
+  for (const EntryNumber head : heads_) {
+    EntryNumber previous = head_name++;
+    for (EntryNumber number = head; number != kNoEntry; number = pool_[number].next) {
       ROLLCALL_ASSERT(pool_[number].state == EntryState::kActive);
       ROLLCALL_ASSERT(pool_[number].previous == previous);
       previous = number;

@@ -104,17 +104,13 @@ class ExtendibleTable {
     --size_;
   }
 
-  template <typename Visit>
-  void for_each(Visit visit) const {
-    for (const auto& segment : segments_) {
-      for (const Slot& slot : segment->slots) {
-        if (!slot.is_empty()) visit(slot);
-      }
-    }
-  }
-
-  // Asserts that every slot is where a lookup of its hash finds it, and that the counts agree.
+  // Asserts that every slot is where a lookup of its hash finds it, and that the counts agree; the
+  // second shows each slot to `visit`.
   void check_invariants() const {
+    check_invariants([](const Slot&) {});
+  }
+  template <typename Visit>
+  void check_invariants(Visit visit) const {
     std::size_t used_total = 0;
     for (std::size_t i = 0; i < directory_.size(); ++i) {
       const Segment& segment = *directory_[i];
@@ -125,6 +121,7 @@ class ExtendibleTable {
       for (std::uint32_t at = 0; at < kSegmentSlots; ++at) {
         if (segment.slots[at].is_empty()) continue;
         ++used;
+        visit(segment.slots[at]);
         const std::uint32_t hash = hash_of_(segment.slots[at]);
         ROLLCALL_ASSERT(directory_[directory_index(hash)] == &segment);
         for (std::uint32_t probe = home(hash); probe != at; probe = next(probe)) {

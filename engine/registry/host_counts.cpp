@@ -77,20 +77,13 @@ std::size_t HostCounts::bytes() const {
   return bytes;
 }
 
-std::size_t HostCounts::total() const {
-  std::size_t total = 0;
+void HostCounts::check_invariants(std::size_t total) const {
+  std::size_t counted = 0;
   for (const auto& stripe : stripes_) {
     const std::lock_guard lock(stripe->mutex);
-    stripe->table.for_each([&](const Slot& slot) { total += slot.count; });
+    stripe->table.check_invariants([&](const Slot& slot) { counted += slot.count; });
   }
-  return total;
-}
-
-void HostCounts::check_invariants() const {
-  for (const auto& stripe : stripes_) {
-    const std::lock_guard lock(stripe->mutex);
-    stripe->table.check_invariants();
-  }
+  ROLLCALL_ASSERT(counted == total);
 }
 
 }  // namespace rollcall::engine

@@ -42,9 +42,8 @@ class HostCounts {
 
   std::size_t count(const Host& host) const;
   std::size_t bytes() const;
-  // The sum of all counts.
-  std::size_t total() const;
-  void check_invariants() const;
+  // Asserts, besides, that all counts add up to `total`.
+  void check_invariants(std::size_t total) const;
 
  private:
   // Twelve bytes, because there may be as many hosts as peers.

@@ -25,10 +25,7 @@ PeerListing::PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t
     : pool_(pool),
       generator_(generator),
       draws_{generator_.next(), generator_.next()},
-      rendered_slots_max_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))) {
-  // So that no insertion moves the slots. The system gives memory to those that are used.
-  rendered_.reserve(rendered_slots_max_);
-}
+      rendered_slots_max_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))) {}
 
 std::size_t PeerListing::grow() {
   if (size_ == order_.size() * kBlockPeers) {

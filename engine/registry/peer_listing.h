@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -101,7 +102,7 @@ class PeerListing {
   // The cache: chunk c may be in slot c % size. While it grows it has a slot for every chunk, so a
   // chunk stays where it is.
   const std::size_t rendered_slots_max_;
-  std::vector<std::unique_ptr<RenderedChunk>> rendered_;
+  std::deque<std::unique_ptr<RenderedChunk>> rendered_;  // growing moves none of them
   std::size_t rendered_chunks_ = 0;
 };
 

@@ -430,7 +430,12 @@ RegistryCounters Shard::counters() const {
 }
 
 void Shard::check_invariants() const {
-  index_.check_invariants();
+  index_.check_invariants([this](const IndexSlot& slot) {
+    const ClientEntry& entry = pool_[slot.number];
+    ROLLCALL_ASSERT(entry.state != EntryState::kFree);
+    ROLLCALL_ASSERT(index_hash(siphash13(hash_key_, entry.nick())) == slot.hash);
+    ROLLCALL_ASSERT(!entry.nick().empty());
+  });
   wheel_.check_invariants();
   inactive_.check_invariants();
   listing_.check_invariants();
@@ -439,12 +444,6 @@ void Shard::check_invariants() const {
   ROLLCALL_ASSERT(index_.size() == pool_.in_use());
   ROLLCALL_ASSERT(index_.size() == listing_.size() + inactive_.size());
   ROLLCALL_ASSERT(inactive_.size() <= options_.inactive_max);
-  index_.for_each([this](const IndexSlot& slot) {
-    const ClientEntry& entry = pool_[slot.number];
-    ROLLCALL_ASSERT(entry.state != EntryState::kFree);
-    ROLLCALL_ASSERT(index_hash(siphash13(hash_key_, entry.nick())) == slot.hash);
-    ROLLCALL_ASSERT(!entry.nick().empty());
-  });
 }
 
 }  // namespace rollcall::engine

@@ -71,7 +71,8 @@ def statistics(log):
 
 
 def environment():
-    """Sanitizers name functions and lines."""
-    return {**os.environ, "ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
+    """Sanitizers name functions and lines; memory that an input frees is kept for the next one."""
+    return {**os.environ, "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**24),
+            "ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
             "UBSAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
             "UBSAN_OPTIONS": "print_stacktrace=1"}
