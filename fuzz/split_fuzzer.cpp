@@ -248,6 +248,7 @@ class Server {
   }
 
   void drain() {
+    if (out_.size() == waiting_) return;
     seen_ += out_.view().substr(waiting_);
     out_.drop_back(out_.size() - waiting_);
   }

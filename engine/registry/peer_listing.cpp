@@ -166,7 +166,10 @@ void PeerListing::check_invariants() const {
     ROLLCALL_ASSERT(entry.state == EntryState::kActive);
     ROLLCALL_ASSERT(entry.list_position == position);
   }
+  std::size_t rendered = 0;
   for (const auto& slot : rendered_) {
+    if (rendered == rendered_chunks_) break;
+    rendered += slot != nullptr;
     if (slot == nullptr || slot->chunk * kChunkPeers >= size_ || !is_current_[slot->chunk])
       continue;
     for (std::size_t i = 0; i < kChunkPeers; ++i) {
