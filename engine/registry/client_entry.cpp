@@ -95,7 +95,6 @@ void EntryPool::drop_external(ClientEntry& entry) {
   delete[] entry.external_block();
   external_bytes_ -= block_bytes(entry.nick_bytes_);
   entry.external_ = false;
-  entry.has_cookie_ = false;
 }
 
 }  // namespace rollcall::engine

@@ -7,6 +7,7 @@
 namespace {
 
 std::atomic<std::size_t> allocations{0};
+std::atomic<std::size_t> frees{0};
 
 [[maybe_unused]] void* allocate(std::size_t bytes, std::size_t alignment) {
   allocations.fetch_add(1, std::memory_order_relaxed);
@@ -15,6 +16,11 @@ std::atomic<std::size_t> allocations{0};
   void* block = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
   if (block == nullptr) std::abort();
   return block;
+}
+
+[[maybe_unused]] void give_back(void* block) {
+  if (block != nullptr) frees.fetch_add(1, std::memory_order_relaxed);
+  std::free(block);
 }
 
 }  // namespace
@@ -32,16 +38,19 @@ void* operator new(std::size_t bytes) { return allocate(bytes, __STDCPP_DEFAULT_
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return allocate(bytes, static_cast<std::size_t>(alignment));
 }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block) noexcept { give_back(block); }
+void operator delete(void* block, std::size_t) noexcept { give_back(block); }
+void operator delete(void* block, std::align_val_t) noexcept { give_back(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { give_back(block); }
 #endif
 
 namespace rollcall::tests {
 
-AllocationCounter::AllocationCounter() : before_(allocations.load()) {}
+AllocationCounter::AllocationCounter()
+    : allocations_before_(allocations.load()), frees_before_(frees.load()) {}
 
-std::size_t AllocationCounter::count() const { return allocations.load() - before_; }
+std::size_t AllocationCounter::count() const { return allocations.load() - allocations_before_; }
+
+std::size_t AllocationCounter::held() const { return count() - (frees.load() - frees_before_); }
 
 }  // namespace rollcall::tests

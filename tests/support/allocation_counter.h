@@ -10,9 +10,12 @@ class AllocationCounter {
  public:
   AllocationCounter();
   std::size_t count() const;
+  // Those that were not given back, if nothing was that is older.
+  std::size_t held() const;
 
  private:
-  std::size_t before_;
+  std::size_t allocations_before_;
+  std::size_t frees_before_;
 };
 
 }  // namespace rollcall::tests

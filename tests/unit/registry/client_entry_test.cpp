@@ -79,6 +79,18 @@ TEST(EntryPool, AllocatesNothingForTakingAwayNoCookie) {
   EXPECT_EQ(allocations.count(), 0u);
 }
 
+TEST(EntryPool, GivesBackWhatItsEntriesHold) {
+  const tests::AllocationCounter allocations;
+  {
+    EntryPool pool;
+    const Cookie cookie = cookie_of(1);
+    pool.allocate(std::string(100, 'n'));
+    pool.set_cookie(pool[pool.allocate("n")], &cookie);
+    pool.free(pool.allocate(std::string(200, 'n')));
+  }
+  EXPECT_EQ(allocations.held(), 0u);
+}
+
 TEST(EntryPool, GivesAFreedNumberToTheNext) {
   EntryPool pool;
   std::set<EntryNumber> numbers;

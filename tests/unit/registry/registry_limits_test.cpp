@@ -340,8 +340,19 @@ TEST_P(RegistryMemory, RefusesNewPeersWhenItsBudgetIsSpent) {
   }
 }
 
+TEST(RegistryMemory, RefusesNobodyWhoseMemoryFitsWithLittleToSpare) {
+  RegistryOptions options;
+  for (options.bytes_max = 0; options.bytes_max < std::size_t{1} << 20; options.bytes_max += 4096) {
+    MemoryUnderTest under_test(options);
+    if (under_test.execute(Method::kRegister, 1) != Outcome::kSuccess) continue;
+    EXPECT_LE(options.bytes_max, under_test.bytes() + (std::size_t{32} << 10));
+    return;
+  }
+  FAIL() << "a megabyte is not enough for one peer";
+}
+
 TEST_P(RegistryMemory, ForgetsInactiveEntriesBeforeItRefusesNewOnes) {
-  // Entries come in chunks of 256 KiB, so how much is left over when they do not fit any more
+  // Entries come in chunks of 64 KiB, so how much is left over when they do not fit any more
   // depends on the budget.
   for (std::size_t spare_kib = 0; spare_kib < 64; spare_kib += 16) {
     RegistryOptions options = RegistryMemory::options();
