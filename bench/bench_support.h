@@ -51,7 +51,7 @@ inline std::uint16_t port_of(std::size_t peer) {
   return static_cast<std::uint16_t>(1024 + peer % 60'000);
 }
 
-// 34 or 35 bytes.
+// 35 or 36 bytes.
 inline std::string register_text(std::size_t peer) {
   return "Register P2Pv1\n\n" + nick_of(peer) + "\n" + std::to_string(port_of(peer)) + "\n";
 }

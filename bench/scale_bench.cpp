@@ -210,8 +210,10 @@ void run_two_threads(benchmark::State& state, std::size_t registries) {
   std::vector<std::unique_ptr<Renewing>> renewing;
   for (unsigned i = 0; i < 2; ++i) {
     engine::EngineOptions options;
-    if (registries == 1) options.index = i;
-    if (registries == 1) options.count = 2;
+    if (registries == 1) {
+      options.index = i;
+      options.count = 2;
+    }
     renewing.push_back(std::make_unique<Renewing>(*each[i % registries], options, peers, random));
   }
   std::atomic<std::int64_t> nanoseconds_taken{0};

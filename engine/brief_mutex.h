@@ -4,8 +4,8 @@
 
 namespace rollcall::engine {
 
-// A mutex for sections of a microsecond or two. Whoever finds it taken looks again for about as
-// long before it sleeps, because to sleep and to be woken takes several times that.
+// A mutex that is mostly held for a microsecond or two. Whoever finds it taken looks again for
+// about as long before it sleeps, because to sleep and to be woken takes several times that.
 class BriefMutex {
  public:
   void lock() {
@@ -15,7 +15,6 @@ class BriefMutex {
     }
     mutex_.lock();
   }
-  bool try_lock() { return mutex_.try_lock(); }
   void unlock() { mutex_.unlock(); }
 
  private:

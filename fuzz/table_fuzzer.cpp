@@ -18,7 +18,8 @@ namespace {
 
 using namespace rollcall;
 
-constexpr std::uint32_t kKeys = 1024;
+constexpr std::uint32_t kHomes = 1024;  // of a segment
+constexpr std::uint32_t kKeys = 2 * kHomes;
 
 // How keys become hashes.
 enum class Crowding : std::uint8_t { kSpread, kFewHomes, kFewSegments, kOneSegment, kLastHomes };
@@ -30,6 +31,8 @@ struct Slot {
 };
 
 struct HashOf {
+  static constexpr std::uint32_t kLowBits = kHomes - 1;
+
   Crowding crowding;
   std::uint32_t operator()(const Slot& slot) const { return hash(slot.key); }
   std::uint32_t hash(std::uint32_t key) const {
@@ -38,19 +41,20 @@ struct HashOf {
       case Crowding::kSpread:
         return spread;
       case Crowding::kFewHomes:  // eight in a row of each segment, in all segments
-        return (spread & 0xFFFF'FE00) | key % 8;
+        return (spread & ~kLowBits) | key % 8;
       case Crowding::kFewSegments:  // two segments that only the eighth bit tells apart
-        return (key % 2) << 24 | (spread & 0x1FF);
+        return (key % 2) << 24 | (spread & kLowBits);
       case Crowding::kOneSegment:  // all that hashes can have in common
-        return 0xFFFF'FE00u | (spread & 0x1FF);
+        return ~kLowBits | (spread & kLowBits);
       case Crowding::kLastHomes:  // the last ones, so that they go on at the first
-        return (spread & 0xFFFF'FE00) | (508 + key % 4);
+        return (spread & ~kLowBits) | (kHomes - 4 + key % 4);
     }
     __builtin_unreachable();
   }
 };
 
 using Table = engine::ExtendibleTable<Slot, HashOf>;
+static_assert(Table::kSegmentSlots == kHomes);
 
 class Comparison {
  public:

@@ -25,8 +25,9 @@ namespace rollcall::engine {
 // Erasing closes the gap instead of leaving a tombstone (Knuth, TAOCP vol. 3, 6.4, algorithm R), so
 // lookups stay short however many entries came and went.
 //
-// `Slot` is a trivially copyable value with `bool is_empty() const`; a value-initialised one is
-// empty. `HashOf` is a function object that gives the 32-bit hash of an occupied slot.
+// `Slot` is a trivially copyable value of words of four bytes, without padding, with `bool
+// is_empty() const`; a value-initialised one is empty. `HashOf` is a function object that gives the
+// 32-bit hash of an occupied slot.
 template <typename Slot, typename HashOf>
 class ExtendibleTable {
  public:
@@ -58,7 +59,7 @@ class ExtendibleTable {
     __builtin_prefetch(&segment_of(hash).slots[home(hash)], 0, 1);
   }
 
-  // The same for what an insert reads besides.
+  // The same for what an insert writes besides.
   void prefetch_insert(std::uint32_t hash) const {
     __builtin_prefetch(&segment_of(hash).used, 1, 1);
   }

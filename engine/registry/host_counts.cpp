@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <limits>
+#include <mutex>
 
 #include "engine/assert.h"
 

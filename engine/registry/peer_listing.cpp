@@ -166,7 +166,7 @@ void PeerListing::check_invariants() const {
     ROLLCALL_ASSERT(entry.state == EntryState::kActive);
     ROLLCALL_ASSERT(entry.list_position == position);
   }
-  std::size_t rendered = 0;
+  std::size_t rendered = 0;  // behind the last of them there is nothing
   for (const auto& slot : rendered_) {
     if (rendered == rendered_chunks_) break;
     rendered += slot != nullptr;
@@ -185,6 +185,7 @@ void PeerListing::check_invariants() const {
                            static_cast<std::size_t>(slot->ends[i + 1] - slot->ends[i])));
     }
   }
+  ROLLCALL_ASSERT(rendered == rendered_chunks_);
 }
 
 }  // namespace rollcall::engine

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <mutex>
 #include <numeric>
 #include <ranges>
 
@@ -51,12 +52,11 @@ void Registry::execute(std::span<Operation> batch, const HostAddress& host, bool
   requester.date = seconds_of(time.wall);
   requester.day = day_of(time.wall);
   requester.changes = changes;
-  if (shards_.size() == 1) {
-    execute_in_shard(0, batch, requester);
-  } else if (batch.size() == 1) {
+  if (batch.empty()) return;
+  if (shards_.size() == 1 || batch.size() == 1) {
     execute_in_shard(shard_of(batch[0]), batch, requester);
-  } else if (batch.size() > 1) {
-    execute_by_shard(batch, requester);
+  } else {
+    execute_in_shards(batch, requester);
   }
 }
 
@@ -74,11 +74,13 @@ void Registry::execute_in_shard(std::size_t number, std::span<Operation> batch,
 }
 
 // Operations on different shards do not touch each other's entries, so a shard's may be done
-// together; those of one nick stay in order. A shard is locked for each step of looking ahead by
-// itself, so that the waits for memory of the whole batch overlap, and not under a lock. Threads
-// begin at different shards.
-void Registry::execute_by_shard(std::span<Operation> batch, const Requester& requester) {
+// together, those of one nick in order; only near a limit it matters who comes first. A shard is
+// locked for each step of looking ahead by itself, so that the waits for memory of the whole batch
+// overlap, mostly not under a lock. Each batch begins at the shard of its first operation, so that
+// threads seldom meet.
+void Registry::execute_in_shards(std::span<Operation> batch, const Requester& requester) {
   std::array<Operation*, limits::kBatchRequestsMax> operations;
+  static_assert(limits::kBatchRequestsMax <= UINT8_MAX);
   std::array<std::uint8_t, limits::kShardsMax> ends{};
   for (const Operation& operation : batch) ++ends[shard_of(operation)];
   std::partial_sum(ends.begin(), ends.begin() + shards_.size(), ends.begin());
@@ -90,7 +92,7 @@ void Registry::execute_by_shard(std::span<Operation> batch, const Requester& req
   const std::size_t start = shard_of(batch[0]);
   const auto for_each_locked = [&](auto act) {
     for (std::size_t turn = start; turn < start + shards_.size(); ++turn) {
-      const std::size_t number = turn % shards_.size();
+      const std::size_t number = turn & (shards_.size() - 1);
       if (begins[number] == ends[number]) continue;
       LockedShard& locked = *shards_[number];
       const std::lock_guard lock(locked.mutex);

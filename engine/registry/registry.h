@@ -98,7 +98,7 @@ class Registry {
                 RandomSource& random)
         : shard(options, admission, hash_key, random) {}
     mutable BriefMutex mutex;
-    Shard shard;
+    Shard shard;  // follows at once: see its first members
   };
 
   std::size_t shard_of(const Operation& operation) const {
@@ -106,7 +106,7 @@ class Registry {
   }
   Shard& shard_for(std::uint64_t hash) { return shards_[hash & (shards_.size() - 1)]->shard; }
   void execute_in_shard(std::size_t number, std::span<Operation> batch, const Requester& requester);
-  void execute_by_shard(std::span<Operation> batch, const Requester& requester);
+  void execute_in_shards(std::span<Operation> batch, const Requester& requester);
   // Whether it could matter to a batch which of its operations a limit meets first.
   bool is_near_a_limit(std::size_t operations, const HostCounts::Host& host) const;
   void execute_in_order(std::span<Operation> batch, const Requester& requester);

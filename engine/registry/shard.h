@@ -35,7 +35,7 @@ struct Operation {
 using LagHistogram = std::array<std::uint64_t, 32>;
 
 struct RegistryCounters {
-  std::uint64_t renewed = 0;     // by Register or KeepAlive
+  std::uint64_t renewed = 0;     // by Register or KeepAlive; first, as Shard says
   std::uint64_t registered = 0;  // entries that became active
   std::uint64_t left = 0;
   std::uint64_t expired = 0;
@@ -184,8 +184,8 @@ class Shard {
   // The entry as it is. Its place in the order of changes is blank.
   Change describe(const ClientEntry& entry) const;
 
-  // These come first because every change writes them: beside the lock that was just taken they
-  // cost no cache line of their own.
+  // These come first, because every renewal writes them and `counters_.renewed`: beside the lock
+  // that was just taken they cost no cache line of their own.
   Instant now_{};  // the latest that this shard has seen
   std::uint64_t sequence_ = 0;
   RegistryCounters counters_;

@@ -66,11 +66,11 @@ def combined(name, preset, rows):
 
 def run(chosen, seconds, jobs, preset):
     """Fuzzes each target for so long. Whether none had a finding."""
+    if not corpora.check(chosen):
+        return False
     targets.configure(preset)
     say(f"building build/{preset}")
     if not targets.build(preset):
-        return False
-    if not corpora.check():
         return False
     for name in chosen:
         shutil.rmtree(work_folder(preset, name) / "findings", ignore_errors=True)

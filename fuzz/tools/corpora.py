@@ -37,15 +37,25 @@ def mistake(name):
     return None
 
 
-def check():
-    """Whether every target has a corpus as it should be."""
-    mistakes = {name: mistake(name) for name in targets.names()}
+def check(names):
+    """Whether the corpora of these targets are as they should be."""
+    mistakes = {name: mistake(name) for name in names}
     for name, wrong in mistakes.items():
         if wrong:
             say(f"the corpus of {name}: {wrong}")
-    print(f"{len(mistakes)} corpora looked at")
     return not any(mistakes.values())
 
 
+def check_all():
+    """Whether there is a corpus as it should be for every target, and none besides."""
+    names = targets.names()
+    others = sorted(path.name for path in targets.CORPORA.iterdir() if path.name not in names)
+    if others:
+        say(f"{others[0]} is the corpus of no target")
+    is_fine = check(names)
+    print(f"{len(names)} corpora looked at")
+    return is_fine and not others
+
+
 if __name__ == "__main__":
-    sys.exit(0 if check() else 1)
+    sys.exit(0 if check_all() else 1)

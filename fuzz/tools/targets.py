@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+CORPORA = ROOT / "fuzz" / "corpus"
 
 
 def say(text):
@@ -26,8 +27,8 @@ def max_len(name, root=ROOT):
     return options["libfuzzer"]["max_len"]
 
 
-def corpus(name, root=ROOT):
-    return root / "fuzz" / "corpus" / name
+def corpus(name):
+    return CORPORA / name
 
 
 def program(name, preset, root=ROOT):
@@ -71,7 +72,8 @@ def statistics(log):
 
 
 def environment():
-    """Sanitizers name functions and lines; memory that an input frees is kept for the next one."""
+    """Sanitizers name functions and lines; without them memory that an input frees is kept for the
+    next one."""
     return {**os.environ, "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**24),
             "ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
             "UBSAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",

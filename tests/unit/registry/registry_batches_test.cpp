@@ -67,10 +67,11 @@ struct BatchCase {
   std::size_t shards;
   std::size_t peers_max;
   std::size_t peers_per_host_max;
+  std::size_t inactive_max = limits::kDefaultInactiveMax;
 
   friend std::ostream& operator<<(std::ostream& out, const BatchCase& batch) {
     return out << batch.shards << " shards, peers up to " << batch.peers_max << ", of a host up to "
-               << batch.peers_per_host_max;
+               << batch.peers_per_host_max << ", inactive up to " << batch.inactive_max;
   }
 };
 
@@ -82,15 +83,18 @@ class RegistryBatches : public testing::TestWithParam<BatchCase> {
     options.shards = GetParam().shards;
     options.peers_max = GetParam().peers_max;
     options.peers_per_host_max = GetParam().peers_per_host_max;
+    options.inactive_max = GetParam().inactive_max;
     return options;
   }
 };
-// Far from every limit, and near each of them.
+// Far from every limit, and near each of them; where entries are used anew within a batch.
 INSTANTIATE_TEST_SUITE_P(Shards, RegistryBatches,
                          testing::Values(BatchCase{1, 1000, 1000}, BatchCase{8, 1000, 1000},
                                          BatchCase{1, 20, 1000}, BatchCase{8, 20, 1000},
                                          BatchCase{1, 1000, 12}, BatchCase{8, 1000, 12},
-                                         BatchCase{8, 70, 66}));
+                                         BatchCase{8, 70, 66}, BatchCase{8, 1000, 1000, 8},
+                                         BatchCase{limits::kShardsMax, 1000, 1000},
+                                         BatchCase{limits::kShardsMax, 70, 66}));
 
 TEST_P(RegistryBatches, ComeToTheSameWholeAndOneByOne) {
   BatchedRegistry whole(options(), true);
@@ -133,6 +137,21 @@ TEST(RegistryBatch, MayBeEmpty) {
     BatchedRegistry registry(options, true);
     EXPECT_TRUE(registry.execute({}, kHosts[0], {}).empty());
   }
+}
+
+TEST(RegistryBatch, KeepsTheOrderOfOneNickAmongManyShards) {
+  RegistryOptions options;
+  options.shards = 8;
+  BatchedRegistry registry(options, true);
+  std::vector<Request> requests(limits::kBatchRequestsMax);
+  std::vector<Outcome> expected;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    requests[i].method = i % 3 == 0 ? Method::kRegister : Method::kLeave;
+    requests[i].nick = "alice";
+    requests[i].port = static_cast<std::uint16_t>(1 + i);
+    expected.push_back(i % 3 == 2 ? Outcome::kNotRegistered : Outcome::kSuccess);
+  }
+  EXPECT_EQ(registry.execute(requests, kHosts[0], {}), expected);
 }
 
 TEST(RegistryBatch, AnswersQueriesBesideOneAnother) {

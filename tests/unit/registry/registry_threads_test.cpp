@@ -6,6 +6,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <set>
 #include <string>
 #include <thread>
@@ -87,15 +88,30 @@ class Worker {
   Instant now_{};
 };
 
-class RegistryThreads : public testing::TestWithParam<std::size_t> {};
-INSTANTIATE_TEST_SUITE_P(Shards, RegistryThreads, testing::Values(1, 8));
+struct ThreadsCase {
+  std::size_t shards;
+  std::size_t peers_max;
+  std::size_t peers_per_host_max;
+
+  friend std::ostream& operator<<(std::ostream& out, const ThreadsCase& threads) {
+    return out << threads.shards << " shards, peers up to " << threads.peers_max
+               << ", of a host up to " << threads.peers_per_host_max;
+  }
+};
+
+class RegistryThreads : public testing::TestWithParam<ThreadsCase> {};
+// Near the limits, where batches are executed in order, and far from them.
+INSTANTIATE_TEST_SUITE_P(Shards, RegistryThreads,
+                         testing::Values(ThreadsCase{1, 60, 25}, ThreadsCase{8, 60, 25},
+                                         ThreadsCase{8, 1000, 1000}));
 
 TEST_P(RegistryThreads, LeaveARegistryThatAddsUp) {
   RegistryOptions options;
   options.ttl = 2s;
-  options.shards = GetParam();
-  options.peers_max = 60;
-  options.peers_per_host_max = 25;
+  options.shards = GetParam().shards;
+  options.peers_max = GetParam().peers_max;
+  options.peers_per_host_max = GetParam().peers_per_host_max;
+  // So few that entries are used anew between looking ahead and executing.
   options.inactive_max = 20;
   tests::SeededRandom random(1);
   Registry registry(options, random);
