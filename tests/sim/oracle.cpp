@@ -247,6 +247,7 @@ void Oracle::make_recovery_durable() {
 
 void Oracle::recovered(std::span<const Peer, kNicks> peers, bool is_durable, Instant now) {
   for (std::size_t nick = 0; nick < kNicks; ++nick) collapse(nick, peers[nick], now);
+  cuts_.clear();
   recovery_jump_ = jumps_.size() - 1;
   is_recovery_durable_ = false;
   if (is_durable) make_recovery_durable();
@@ -293,9 +294,8 @@ void Oracle::add_as_stored(Peer version, const Peer& found, std::deque<Peer>& to
   if (!version.is_active) return;
   // That a lease has ended need not be written down: should the wall clock go back while the server
   // is down, the rest of the lease will be there again.
-  const Instant deadline = version.deadline;
-  for (std::size_t jump = durable_jump_; jump < jumps_.size(); ++jump) {
-    version.deadline = deadline - (jumps_.back() - jumps_[jump]);
+  for (const Instant deadline : possible_deadlines(version)) {
+    version.deadline = deadline;
     add(version);
   }
 }
@@ -303,9 +303,7 @@ void Oracle::add_as_stored(Peer version, const Peer& found, std::deque<Peer>& to
 bool Oracle::may_be(const Peer& version, const Peer& found, Instant now) const {
   if (found.is_known && (!version.is_known || !is_same_entry(version, found))) return false;
   if (!version.is_active) return !found.is_active;
-  for (std::size_t jump = durable_jump_; jump < jumps_.size(); ++jump) {
-    // By as much as the store did not know of, the lease seems shorter.
-    const Instant deadline = version.deadline - (jumps_.back() - jumps_[jump]);
+  for (const Instant deadline : possible_deadlines(version)) {
     // The history of one that has ended may be forgotten.
     if (!found.is_active && deadline <= now + kDeadlineTolerance) return true;
     if (!found.is_active) continue;
@@ -313,6 +311,26 @@ bool Oracle::may_be(const Peer& version, const Peer& found, Instant now) const {
     if (found.deadline <= now + kTtl && std::chrono::abs(off) <= kDeadlineTolerance) return true;
   }
   return false;
+}
+
+std::vector<Instant> Oracle::possible_deadlines(const Peer& version) const {
+  // Ends of the lease, each by the wall clock that the store has in mind. By as much as the store
+  // did not know of, a lease seems shorter.
+  std::vector<Cut> ends;
+  for (std::size_t jump = durable_jump_; jump < jumps_.size(); ++jump) {
+    ends.push_back({version.deadline, jump});
+  }
+  for (const Cut& cut : cuts_) {
+    const std::size_t before = ends.size();
+    for (std::size_t i = 0; i < before; ++i) {
+      if (ends[i].jump > cut.jump) continue;
+      const Instant end = ends[i].at - (jumps_[cut.jump] - jumps_[ends[i].jump]);
+      if (end > cut.at + kTtl) ends.push_back({cut.at + kTtl, cut.jump});
+    }
+  }
+  std::vector<Instant> deadlines;
+  for (const Cut& end : ends) deadlines.push_back(end.at - (jumps_.back() - jumps_[end.jump]));
+  return deadlines;
 }
 
 std::size_t Oracle::active(Instant now) const {

@@ -112,6 +112,9 @@ class Oracle {
   void acknowledge(const Expected& expected);
 
   void wall_jumped(std::chrono::milliseconds total) { jumps_.push_back(total); }
+  // A recovery began and did not come to its end. What it found may have been written down before:
+  // no lease longer than one TTL from now on.
+  void recovery_ended_early(engine::Instant now) { cuts_.push_back({now, jumps_.size() - 1}); }
   // The crash is over: this is what is there, and, if `is_durable`, will be after the next one.
   void recovered(std::span<const Peer, kNicks> peers, bool is_durable, engine::Instant now);
   // How many are active.
@@ -151,6 +154,14 @@ class Oracle {
   // All that the store may have, where recovery made `found` of what may have been `version`.
   void add_as_stored(Peer version, const Peer& found, std::deque<Peer>& to) const;
   bool may_be(const Peer& version, const Peer& found, engine::Instant now) const;
+  // When the lease of this active version may end, as the wall clock now has it.
+  std::vector<engine::Instant> possible_deadlines(const Peer& version) const;
+
+  // When a recovery may have cut the leases that the store has, by the wall clock of that time.
+  struct Cut {
+    engine::Instant at;
+    std::size_t jump;
+  };
 
   const Setting& setting_;
   Tally& tally_;
@@ -161,6 +172,7 @@ class Oracle {
   std::size_t durable_jump_ = 0;
   std::size_t recovery_jump_ = 0;  // when it recovered
   bool is_recovery_durable_ = true;
+  std::vector<Cut> cuts_;  // since the last recovery that came to its end
 };
 
 }  // namespace rollcall::sim

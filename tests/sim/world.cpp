@@ -412,6 +412,7 @@ void World::start(Duration boot_clock) {
   const RecoveryOutcome outcome = server->recovered().outcome;
   if (!disk_->has_power()) {
     tally_.count(Met::kPowerLossInRecovery);
+    oracle_.recovery_ended_early(now_);
     disk_->lose_power(survival_);
     return;
   }
@@ -421,6 +422,7 @@ void World::start(Duration boot_clock) {
     case RecoveryOutcome::kStoreFailed:
       if (!disk_->may_fail()) throw Broken("recovery fails, and the disk does not");
       tally_.count(Met::kFailedRecovery);
+      oracle_.recovery_ended_early(now_);
       return;
     case RecoveryOutcome::kTooManyPeers:
       // The wall clock went back, and leases that had ended have not. Somebody sets the limit up.
