@@ -5,7 +5,9 @@
 namespace rollcall::engine {
 
 // A mutex that is mostly held for a microsecond or two. Whoever finds it taken looks again for
-// about as long before it sleeps, because to sleep and to be woken takes several times that.
+// about as long before it sleeps, because to sleep and to be woken takes several times that. Held
+// for longer it is waited for like a std::mutex; like that it must not be locked twice by one
+// thread.
 class BriefMutex {
  public:
   void lock() {

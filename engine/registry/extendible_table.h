@@ -143,6 +143,7 @@ class ExtendibleTable {
 
   // Most of a small table is empty, which is seen much faster in blocks than in slots.
   static constexpr std::uint32_t kBlockSlots = 64;
+  static_assert(kSegmentSlots % kBlockSlots == 0);
   static bool is_block_empty(const Segment& segment, std::uint32_t block) {
     using Words = std::array<std::uint32_t, sizeof(Slot) / sizeof(std::uint32_t)>;
     constexpr auto kEmpty = std::bit_cast<Words>(Slot());
