@@ -5,6 +5,7 @@
 
 #include "engine/assert.h"
 #include "engine/limits.h"
+#include "engine/registry/occupied.h"
 
 namespace rollcall::engine {
 
@@ -85,17 +86,16 @@ bool ExpiryWheel::advance(std::int64_t& cursor, std::int64_t end, std::int64_t f
 
 void ExpiryWheel::check_invariants() const {
   std::size_t linked = 0;
-  EntryNumber head_name = kHeadTag;
-  for (const EntryNumber head : heads_) {
-    EntryNumber previous = head_name++;
-    for (EntryNumber number = head; number != kNoEntry; number = pool_[number].next) {
+  for_each_occupied<EntryNumber>(heads_, kNoEntry, [&](std::size_t place) {
+    EntryNumber previous = kHeadTag | static_cast<EntryNumber>(place);
+    for (EntryNumber number = heads_[place]; number != kNoEntry; number = pool_[number].next) {
       ROLLCALL_ASSERT(pool_[number].state == EntryState::kActive);
       ROLLCALL_ASSERT(pool_[number].previous == previous);
       previous = number;
       ++linked;
       ROLLCALL_ASSERT(linked <= size_);
     }
-  }
+  });
   ROLLCALL_ASSERT(linked == size_);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/assert.h"
+#include "engine/registry/occupied.h"
 
 namespace rollcall::engine {
 
@@ -119,15 +120,11 @@ class ExtendibleTable {
       ROLLCALL_ASSERT(segment.used <= kSegmentSlotsUsedMax);
       if (i % (directory_.size() >> segment.depth) != 0) continue;  // met at its first place
       std::uint32_t used = 0;
-      for (std::uint32_t block = 0; block < kSegmentSlots; block += kBlockSlots) {
-        if (is_block_empty(segment, block)) continue;
-        for (std::uint32_t at = block; at < block + kBlockSlots; ++at) {
-          if (segment.slots[at].is_empty()) continue;
-          check_slot(segment, at);
-          visit(segment.slots[at]);
-          ++used;
-        }
-      }
+      for_each_occupied<Slot>(segment.slots, Slot(), [&](std::size_t at) {
+        check_slot(segment, static_cast<std::uint32_t>(at));
+        visit(segment.slots[at]);
+        ++used;
+      });
       ROLLCALL_ASSERT(used == segment.used);
       used_total += used;
     }
@@ -140,20 +137,6 @@ class ExtendibleTable {
     std::uint32_t used = 0;
     unsigned depth = 0;  // directory bits that all its slots share
   };
-
-  // Most of a small table is empty, which is seen much faster in blocks than in slots.
-  static constexpr std::uint32_t kBlockSlots = 64;
-  static_assert(kSegmentSlots % kBlockSlots == 0);
-  static bool is_block_empty(const Segment& segment, std::uint32_t block) {
-    using Words = std::array<std::uint32_t, sizeof(Slot) / sizeof(std::uint32_t)>;
-    constexpr auto kEmpty = std::bit_cast<Words>(Slot());
-    std::uint32_t difference = 0;
-    for (std::uint32_t at = block; at < block + kBlockSlots; ++at) {
-      const auto words = std::bit_cast<Words>(segment.slots[at]);
-      for (std::size_t i = 0; i < words.size(); ++i) difference |= words[i] ^ kEmpty[i];
-    }
-    return difference == 0;
-  }
 
   void check_slot(const Segment& segment, std::uint32_t at) const {
     const std::uint32_t hash = hash_of_(segment.slots[at]);
