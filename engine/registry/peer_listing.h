@@ -61,7 +61,7 @@ class PeerListing {
 
  private:
   static constexpr std::size_t kChunkPeers = 32;
-  static constexpr std::size_t kBlockPeers = 16384;
+  static constexpr std::size_t kBlockPeers = 4096;
   // What is asked for of a rendered chunk: as much as it has where all hosts are IPv4.
   static constexpr std::size_t kPrefetchedBytes = 896;
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kHostBytes = 36;
 
 // What one new entry can make the listing's order grow by.
-constexpr std::size_t kListingGrowth = std::size_t{80} << 10;
+constexpr std::size_t kListingGrowth = std::size_t{32} << 10;
 
 // Inactive entries that are forgotten to make room for one new one, before it is refused: enough to
 // give back what a segment of the index takes, about 40 µs of work.

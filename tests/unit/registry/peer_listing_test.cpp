@@ -286,14 +286,14 @@ TEST(PeerListing, SpreadsOverSeveralBlocks) {
 }
 
 TEST(PeerListing, CountsTheMemoryOfItsOrder) {
-  // A block has 16,384 places of four bytes. Beside it: where it is, and a bit for each chunk, of
+  // A block has 4,096 places of four bytes. Beside it: where it is, and a bit for each chunk, of
   // which there may be room for twice as many.
-  constexpr std::size_t kBlockBytes = 65'536;
-  constexpr std::size_t kBesideBytesMax = 8 + 2 * 64;
+  constexpr std::size_t kBlockBytes = 16'384;
+  constexpr std::size_t kBesideBytesMax = 8 + 2 * 16;
   ListingUnderTest under_test;
   std::uint16_t port = 0;
-  for (const auto& [peers, blocks] : {std::pair{1u, 1u}, std::pair{16'384u, 1u},
-                                      std::pair{16'385u, 2u}, std::pair{40'000u, 3u}}) {
+  for (const auto& [peers, blocks] :
+       {std::pair{1u, 1u}, std::pair{4096u, 1u}, std::pair{4097u, 2u}, std::pair{10'000u, 3u}}) {
     while (port < peers) under_test.add(++port);
     const std::size_t bytes = under_test.listing().order_bytes();
     EXPECT_GE(bytes, blocks * (kBlockBytes + 8) + peers / kChunk / 8) << peers;
