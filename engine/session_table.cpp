@@ -28,18 +28,6 @@ void SessionTable::remove(SessionId id) {
   --size_;
 }
 
-Session& SessionTable::operator[](SessionId id) {
-  ROLLCALL_ASSERT(index(id) < slots_.size());
-  ROLLCALL_ASSERT(slots_[index(id)].is_used);
-  return slots_[index(id)].session;
-}
-
-const Session& SessionTable::operator[](SessionId id) const {
-  ROLLCALL_ASSERT(index(id) < slots_.size());
-  ROLLCALL_ASSERT(slots_[index(id)].is_used);
-  return slots_[index(id)].session;
-}
-
 void SessionTable::touch(SessionId id, Instant now) {
   if (!slots_[index(id)].is_ordered) return;
   unlink(index(id));

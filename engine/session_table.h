@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/assert.h"
 #include "engine/session.h"
 #include "engine/time.h"
 
@@ -18,8 +19,8 @@ class SessionTable {
   SessionId add(const HostAddress& host, Instant now);
   void remove(SessionId id);
 
-  Session& operator[](SessionId id);
-  const Session& operator[](SessionId id) const;
+  Session& operator[](SessionId id) { return slots_[used(id)].session; }
+  const Session& operator[](SessionId id) const { return slots_[used(id)].session; }
 
   // Something came on the session: it is the last active one now.
   void touch(SessionId id, Instant now);
@@ -46,6 +47,11 @@ class SessionTable {
   };
 
   static std::uint32_t index(SessionId id) { return static_cast<std::uint32_t>(id); }
+  std::uint32_t used(SessionId id) const {
+    ROLLCALL_ASSERT(index(id) < slots_.size());
+    ROLLCALL_ASSERT(slots_[index(id)].is_used);
+    return index(id);
+  }
   void append(std::uint32_t at, Instant now);
   void unlink(std::uint32_t at);
 

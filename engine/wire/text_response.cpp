@@ -34,12 +34,13 @@ TextResponseWriter::TextResponseWriter(std::uint16_t success_code) : texts_{} {
     const auto outcome = static_cast<Outcome>(i);
     const unsigned code =
         outcome == Outcome::kSuccess ? success_code : static_cast<unsigned>(status_of(outcome));
-    const std::string first_line = "Response " + std::to_string(code) + " P2Pv1\n";
-    const std::string whole = first_line + "\n" + std::string(message_of(outcome)) + "\n";
+    std::string whole = "Response " + std::to_string(code) + " P2Pv1\n";
+    const std::size_t first_line_bytes = whole.size();
+    whole.append("\n").append(message_of(outcome)).append("\n");
     Text& text = texts_[i];
     ROLLCALL_ASSERT(whole.size() <= text.text.size());
     std::ranges::copy(whole, text.text.begin());
-    text.first_line_bytes = static_cast<std::uint8_t>(first_line.size());
+    text.first_line_bytes = static_cast<std::uint8_t>(first_line_bytes);
     text.bytes = static_cast<std::uint8_t>(whole.size());
   }
 }
