@@ -57,7 +57,7 @@ struct Loopback::Connection {
   const engine::HostAddress host;
   LoopbackPipe to_server;
   LoopbackPipe to_client;
-  std::optional<Turn> turn;
+  std::set<Turn>::iterator turn;
 
   // The server's side.
   Phase phase = Phase::kArriving;
@@ -219,6 +219,7 @@ LoopbackClient Loopback::connect(const engine::HostAddress& from, Duration delay
   }
   slots_[number] = std::make_unique<Connection>(number, from, delay);
   slots_[number]->arrives = now_ + delay;
+  slots_[number]->turn = turns_.insert({kNever, ++turns_given_, number}).first;
   reschedule(*slots_[number]);
   return LoopbackClient(*this, number);
 }
@@ -355,13 +356,11 @@ void Loopback::reschedule(Connection& connection, bool took_turn) {
   }
 
   const Instant when = next_turn(connection);
-  const Instant not_before_now = when == kNever ? kNever : std::max(when, now_);
-  if (connection.turn && !took_turn && connection.turn->when == not_before_now) return;
-  if (connection.turn) turns_.erase(*connection.turn);
-  connection.turn.reset();
-  if (when == kNever) return;
-  connection.turn = Turn{not_before_now, ++turns_given_, connection.number};
-  turns_.insert(*connection.turn);
+  const Instant not_before_now = std::max(when, now_);
+  if (!took_turn && connection.turn->when == not_before_now) return;
+  auto turn = turns_.extract(connection.turn);
+  turn.value() = {not_before_now, ++turns_given_, connection.number};
+  connection.turn = turns_.insert(std::move(turn)).position;
 }
 
 void Loopback::take_turn(Connection& connection) {
@@ -565,13 +564,14 @@ void Loopback::leave(Connection& connection) {
 }
 
 void Loopback::forget(std::uint32_t number) {
-  if (at(number).turn) turns_.erase(*at(number).turn);
+  turns_.erase(at(number).turn);
   slots_[number].reset();
   free_slots_.push_back(number);
 }
 
 void Loopback::check_invariants() const {
   engine_.check_invariants();
+  ROLLCALL_ASSERT(turns_.size() + free_slots_.size() == slots_.size());
   std::size_t sessions = 0;
   std::size_t output_bytes = 0;
   for (const auto& connection : slots_) {
@@ -579,7 +579,8 @@ void Loopback::check_invariants() const {
     connection->to_server.check_invariants();
     connection->to_client.check_invariants();
     ROLLCALL_ASSERT(connection->unconsumed <= connection->to_server.waiting());
-    ROLLCALL_ASSERT(!connection->turn || turns_.contains(*connection->turn));
+    ROLLCALL_ASSERT(connection->turn->connection == connection->number);
+    ROLLCALL_ASSERT(connection->turn->when >= now_);
     output_bytes += connection->output.size();
     if (!connection->has_session()) {
       ROLLCALL_ASSERT(connection->output.empty());

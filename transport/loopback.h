@@ -162,7 +162,8 @@ class Loopback {
   friend class LoopbackClient;
   struct Connection;
 
-  // Who takes a turn when. Numbers only grow, so equal instants are served in order of coming.
+  // Who takes a turn when: each connection has one, kNever if nothing is foreseen. Numbers only
+  // grow, so equal instants are served in order of coming.
   struct Turn {
     engine::Instant when;
     std::uint64_t number;
