@@ -58,27 +58,27 @@ bool RegistryModel::is_active(const Entry& entry, Instant now) {
   return !entry.inactive_since.has_value() && now < entry.deadline;
 }
 
-std::set<Outcome> RegistryModel::outcomes(const Request& request, const HostAddress& host,
-                                          bool open_query, Instant now) const {
+bool RegistryModel::may_come_to(Outcome outcome, const Request& request, const HostAddress& host,
+                                bool open_query, Instant now) const {
   now = latest(now);
-  if (request.method == Method::kPQuery && open_query) return {Outcome::kSuccess};
-  const auto found = entries_.find(std::string(request.nick));
+  if (request.method == Method::kPQuery && open_query) return outcome == Outcome::kSuccess;
+  const auto found = entries_.find(request.nick);
   if (found == entries_.end() || !is_active(found->second, now)) {
-    if (request.method != Method::kRegister) return {Outcome::kNotRegistered};
-    return admissions(std::string(request.nick), host, now);
+    if (request.method != Method::kRegister) return outcome == Outcome::kNotRegistered;
+    return may_be_admitted_as(outcome, request.nick, host, now);
   }
   const Entry& entry = found->second;
   if (!entry.cookie.has_value()) {
-    return {entry.host == host ? Outcome::kSuccess : Outcome::kOtherHost};
+    return outcome == (entry.host == host ? Outcome::kSuccess : Outcome::kOtherHost);
   }
-  if (request.cookie_header == CookieHeader::kNew) return {Outcome::kHasCookie};
+  if (request.cookie_header == CookieHeader::kNew) return outcome == Outcome::kHasCookie;
   const bool shows_it =
       request.cookie_header == CookieHeader::kShown && request.cookie.bytes == entry.cookie->bytes;
-  return {shows_it ? Outcome::kSuccess : Outcome::kWrongCookie};
+  return outcome == (shows_it ? Outcome::kSuccess : Outcome::kWrongCookie);
 }
 
-std::set<Outcome> RegistryModel::admissions(const std::string& nick, const HostAddress& host,
-                                            Instant now) const {
+bool RegistryModel::may_be_admitted_as(Outcome outcome, std::string_view nick,
+                                       const HostAddress& host, Instant now) const {
   // Entries that are active, and those whose lease ended besides, on the whole and of the host.
   std::size_t active = 0;
   std::size_t active_max = 0;
@@ -94,12 +94,10 @@ std::set<Outcome> RegistryModel::admissions(const std::string& nick, const HostA
     of_host += is_of_host;
   }
 
-  if (active >= options_.peers_max) return {Outcome::kRegistryFull};
-  std::set<Outcome> outcomes;
-  if (active_max >= options_.peers_max) outcomes.insert(Outcome::kRegistryFull);
-  if (of_host_max >= options_.peers_per_host_max) outcomes.insert(Outcome::kHostFull);
-  if (of_host < options_.peers_per_host_max) outcomes.insert(Outcome::kSuccess);
-  return outcomes;
+  if (active >= options_.peers_max) return outcome == Outcome::kRegistryFull;
+  if (outcome == Outcome::kRegistryFull) return active_max >= options_.peers_max;
+  if (outcome == Outcome::kHostFull) return of_host_max >= options_.peers_per_host_max;
+  return outcome == Outcome::kSuccess && of_host < options_.peers_per_host_max;
 }
 
 std::string RegistryModel::apply(const engine::Operation& operation, const HostAddress& host,
@@ -108,7 +106,7 @@ std::string RegistryModel::apply(const engine::Operation& operation, const HostA
   const Request& request = *operation.request;
   if (request.method == Method::kPQuery && open_query) return told == nullptr ? "" : "a change";
 
-  const auto found = entries_.find(std::string(request.nick));
+  const auto found = entries_.find(request.nick);
   if (found != entries_.end()) note_expiry(found->second, now_);
   mark_those_that_may_be_forgotten();
   const bool changes = operation.outcome == Outcome::kSuccess && request.method != Method::kPQuery;
@@ -172,9 +170,10 @@ std::string RegistryModel::difference(Entry& entry, const Change& told) {
   }
   if (told.registered_at != entry.registered_at) return "told another date";
 
-  if (days_in(told) == last_thirty(entry.days)) return "";
-  if (!entry.may_be_forgotten || days_in(told).size() > 1) return "told other days";
-  entry.days = days_in(told);
+  const std::set<std::int64_t> days = days_in(told);
+  if (days == last_thirty(entry.days)) return "";
+  if (!entry.may_be_forgotten || days.size() > 1) return "told other days";
+  entry.days = days;
   return "";
 }
 

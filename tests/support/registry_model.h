@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/change.h"
@@ -26,10 +28,9 @@ class RegistryModel {
  public:
   explicit RegistryModel(const engine::RegistryOptions& options);
 
-  // What the operation may come to. It changes nothing.
-  std::set<engine::Outcome> outcomes(const engine::Request& request,
-                                     const engine::HostAddress& host, bool open_query,
-                                     engine::Instant now) const;
+  // Whether the operation may come to `outcome`. It changes nothing.
+  bool may_come_to(engine::Outcome outcome, const engine::Request& request,
+                   const engine::HostAddress& host, bool open_query, engine::Instant now) const;
 
   // Takes over that an operation came to `outcome`, and that `told` was told of it, which is null
   // if nothing was. Returns what is wrong with `told`; empty if nothing.
@@ -65,8 +66,8 @@ class RegistryModel {
 
   engine::Instant latest(engine::Instant now) const { return std::max(now_, now); }
   static bool is_active(const Entry& entry, engine::Instant now);
-  std::set<engine::Outcome> admissions(const std::string& nick, const engine::HostAddress& host,
-                                       engine::Instant now) const;
+  bool may_be_admitted_as(engine::Outcome outcome, std::string_view nick,
+                          const engine::HostAddress& host, engine::Instant now) const;
   static void note_expiry(Entry& entry, engine::Instant now);
   void execute(Entry& entry, const engine::Operation& operation, const engine::HostAddress& host,
                engine::Time time);
@@ -75,7 +76,7 @@ class RegistryModel {
   void mark_those_that_may_be_forgotten();
 
   const engine::RegistryOptions options_;
-  std::map<std::string, Entry> entries_;
+  std::map<std::string, Entry, std::less<>> entries_;
   engine::Instant now_{};
 };
 

@@ -35,13 +35,16 @@ class RegistryTrial {
   std::string step();
 
   // Asserts what must always hold of the registry. Takes longer than a step.
-  void check_invariants() const { registry_->check_invariants(); }
+  void check_invariants() const;
 
   // How often each outcome was met.
   const std::map<engine::Outcome, std::size_t>& outcomes() const { return outcomes_; }
 
  private:
   class Told;
+
+  // A restart takes as long as dozens of other steps.
+  static constexpr std::size_t kStepsBetweenRestarts = 8;
 
   static engine::RegistryOptions choose_options(const Choose& choose);
 
@@ -69,6 +72,7 @@ class RegistryTrial {
   engine::Instant now_{std::chrono::hours(1)};
   engine::WallTime wall_{std::chrono::days(20'000) + std::chrono::hours(20)};
   engine::Cookie last_issued_;
+  std::size_t steps_since_restart_ = kStepsBetweenRestarts;
   // Enough of what was told to restore the registry from.
   std::vector<ToldChange> log_;
   std::map<std::uint32_t, std::uint64_t> sequences_;  // by shard
