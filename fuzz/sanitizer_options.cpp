@@ -4,5 +4,6 @@
 // nothing more, and is out of the cache.
 extern "C" const char* __asan_default_options();
 const char* __asan_default_options() {
-  return "quarantine_size_mb=16:allocator_release_to_os_interval_ms=-1";
+  return "quarantine_size_mb=2:thread_local_quarantine_size_kb=256:allocator_release_to_os_"
+         "interval_ms=-1";
 }

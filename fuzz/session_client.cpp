@@ -67,7 +67,9 @@ void SessionClient::note_time(engine::Duration duration) {
 void SessionClient::check() {
   received_ += connection_.take();
   if (is_sure_) {
-    while (!received_.empty() && take_answer()) ++answers_;
+    std::string_view rest = received_;
+    while (!rest.empty() && take_answer(rest)) ++answers_;
+    received_.erase(0, received_.size() - rest.size());
     if (connection_.state() == ClientState::kReset) broken("reset for no reason");
     const bool may_end = is_half_closed_ || has_closing_request_;
     if (connection_.state() == ClientState::kEnded && !may_end) broken("closed for no reason");
@@ -95,20 +97,20 @@ void SessionClient::check_settled() const {
   }
 }
 
-// Takes the answer at the beginning of what was received, if all of it is there.
-bool SessionClient::take_answer() {
-  if (owed_.empty()) broken("an answer to nothing: " + tests::escaped(received_));
+// Takes the answer at the beginning of `received`, if all of it is there.
+bool SessionClient::take_answer(std::string_view& received) {
+  if (owed_.empty()) broken("an answer to nothing: " + tests::escaped(received));
   const KnownRequest& request = owed_.front();
   if (!request.refusal.empty()) {
-    if (received_.size() < request.refusal.size()) return false;
-    if (!received_.starts_with(request.refusal))
-      broken("another answer: " + tests::escaped(received_));
-    received_.erase(0, request.refusal.size());
+    if (received.size() < request.refusal.size()) return false;
+    if (!received.starts_with(request.refusal))
+      broken("another answer: " + tests::escaped(received));
+    received.remove_prefix(request.refusal.size());
     owed_.pop_front();
     return true;
   }
   engine::ResponseParser parser(request.framing, std::size_t{1} << 20);
-  const engine::ResponseProgress progress = parser.advance(received_);
+  const engine::ResponseProgress progress = parser.advance(received);
   if (progress == engine::ResponseProgress::kIncomplete) return false;
   const engine::Response& response = parser.response();
   const bool is_success = response.status == 20;
@@ -120,10 +122,10 @@ bool SessionClient::take_answer() {
       response.total.has_value() != (is_success && request.has_limit) ||
       is_list != (is_success && request.method == Method::kPQuery) ||
       (is_success && !is_list && response.message != "Success")) {
-    broken("an answer of another kind: " + tests::escaped(received_) + " to " +
+    broken("an answer of another kind: " + tests::escaped(received) + " to " +
            tests::escaped(request.text));
   }
-  received_.erase(0, parser.length());
+  received.remove_prefix(parser.length());
   owed_.pop_front();
   return true;
 }

@@ -57,7 +57,7 @@ class SessionClient {
 
  private:
   void send_queued(std::size_t kept_bytes);
-  bool take_answer();
+  bool take_answer(std::string_view& received);
 
   transport::LoopbackClient connection_;
   engine::Duration idle_timeout_;

@@ -131,8 +131,8 @@ class Server {
       note_state();
     }
     end();
-    seen.assign(seen_);
-    if (seen.find("\n['") != std::string::npos) normalize_lists(seen);
+    seen.swap(seen_);
+    if (seen.find('[') != std::string::npos) normalize_lists(seen);
   }
 
  private:
@@ -177,12 +177,8 @@ class Server {
       registry_->execute({&operation, 1}, entry.change.host, false, time(), nullptr);
     }
     if (registry_->active() != 0) fuzz::broken("somebody cannot be taken out");
-    for (std::size_t i = 0; i < before_.answers.size(); ++i) {
-      note(engine_->counters().answers[i] - before_.answers[i]);
-    }
-    for (std::size_t i = 0; i < before_.requests.size(); ++i) {
-      note(engine_->counters().requests[i] - before_.requests[i]);
-    }
+    note_difference(before_.answers, engine_->counters().answers);
+    note_difference(before_.requests, engine_->counters().requests);
     note(engine_->counters().sessions_idle_closed - before_.sessions_idle_closed);
   }
 
@@ -253,9 +249,19 @@ class Server {
     out_.drop_back(out_.size() - waiting_);
   }
 
-  void note(std::uint64_t value) {
-    std::array<char, sizeof value> bytes;
-    std::memcpy(bytes.data(), &value, sizeof value);
+  void note(std::uint64_t value) { note_all(std::array{value}); }
+
+  template <std::size_t kSize>
+  void note_difference(const std::array<std::uint64_t, kSize>& before,
+                       std::array<std::uint64_t, kSize> now) {
+    for (std::size_t i = 0; i < kSize; ++i) now[i] -= before[i];
+    note_all(now);
+  }
+
+  template <std::size_t kSize>
+  void note_all(const std::array<std::uint64_t, kSize>& values) {
+    std::array<char, sizeof values> bytes;
+    std::memcpy(bytes.data(), values.data(), bytes.size());
     seen_.append(bytes.data(), bytes.size());
   }
 

@@ -62,10 +62,6 @@ std::string EngineUnderTest::ask(const engine::HostAddress& host, std::string_vi
   return said;
 }
 
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text.data(), text.size()));
-}
-
 std::vector<std::string> addresses_in(std::string_view list) {
   std::vector<std::string> addresses;
   for (std::size_t open = list.find('\''); open != std::string_view::npos;) {

@@ -85,7 +85,9 @@ class EngineUnderTest {
 };
 
 // The bytes of `text`, as a transport would hand them over.
-std::span<const std::byte> bytes_of(std::string_view text);
+inline std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 // The addresses in `['10.0.0.7:9999', '10.0.0.8:80']`, sorted; the listing's own form with a comma
 // at the end is as good. Whatever is not an address in quotes separates them.
