@@ -19,8 +19,8 @@ class SessionTable {
   SessionId add(const HostAddress& host, Instant now);
   void remove(SessionId id);
 
-  Session& operator[](SessionId id) { return slots_[used(id)].session; }
-  const Session& operator[](SessionId id) const { return slots_[used(id)].session; }
+  Session& operator[](SessionId id) { return slots_[used_index(id)].session; }
+  const Session& operator[](SessionId id) const { return slots_[used_index(id)].session; }
 
   // Something came on the session: it is the last active one now.
   void touch(SessionId id, Instant now);
@@ -47,7 +47,7 @@ class SessionTable {
   };
 
   static std::uint32_t index(SessionId id) { return static_cast<std::uint32_t>(id); }
-  std::uint32_t used(SessionId id) const {
+  std::uint32_t used_index(SessionId id) const {
     ROLLCALL_ASSERT(index(id) < slots_.size());
     ROLLCALL_ASSERT(slots_[index(id)].is_used);
     return index(id);

@@ -153,7 +153,8 @@ void PeerListing::render(RenderedChunk& into, std::size_t chunk, Instant now) {
 }
 
 std::size_t PeerListing::order_bytes() const {
-  return order_.size() * (sizeof(Block) + sizeof(order_[0])) + is_current_.capacity() / 8;
+  return order_.size() * sizeof(Block) + order_.capacity() * sizeof(order_[0]) +
+         is_current_.capacity() / 8;
 }
 
 std::size_t PeerListing::rendered_bytes() const {

@@ -55,6 +55,10 @@ class PeerListing {
 
   // Memory held, in bytes; without and with rendered text.
   std::size_t order_bytes() const;
+  // The most that `order_bytes` is before more than so many peers are in the listing at once.
+  static constexpr std::size_t order_bytes_max(std::size_t peers) {
+    return (peers + kBlockPeers - 1) / kBlockPeers * (sizeof(Block) + kBesideBlockBytesMax);
+  }
   std::size_t rendered_bytes() const;
 
   void check_invariants() const;
@@ -74,6 +78,9 @@ class PeerListing {
     std::array<char, kChunkPeers * limits::kPeerTextBytesMax> text;
   };
   using Block = std::array<EntryNumber, kBlockPeers>;
+  // Where a block is, and a bit for each of its chunks: there may be room for twice as many.
+  static constexpr std::size_t kBesideBlockBytesMax =
+      2 * (sizeof(std::unique_ptr<Block>) + kBlockPeers / kChunkPeers / 8);
 
   EntryNumber& at(std::size_t position) {
     return (*order_[position / kBlockPeers])[position % kBlockPeers];

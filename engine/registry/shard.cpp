@@ -13,9 +13,6 @@ namespace {
 // and going leads to.
 constexpr std::size_t kHostBytes = 36;
 
-// What one new entry can make the listing's order grow by.
-constexpr std::size_t kListingGrowth = std::size_t{32} << 10;
-
 // Inactive entries that are forgotten to make room for one new one, before it is refused: enough to
 // give back what a segment of the index takes, about 40 µs of work.
 constexpr std::size_t kForgottenForOneMax = 320;
@@ -217,15 +214,15 @@ EntryNumber Shard::place(std::string_view nick, std::uint64_t hash) {
 }
 
 bool Shard::has_room_for(std::string_view nick) const {
-  return bytes_promised() + pool_.growth(nick.size()) + index_.growth() + kListingGrowth <=
-         options_.bytes_max;
+  return bytes_promised() + pool_.growth(nick.size()) + index_.growth() <= options_.bytes_max;
 }
 
 std::size_t Shard::bytes_promised() const {
-  // Listing and host counts never take more than if all entries there ever were at once were
-  // active.
-  return pool_.bytes_promised() + index_.bytes() + wheel_.bytes() +
-         pool_.numbers_end() * (kHostBytes + sizeof(EntryNumber));
+  // Listing and host counts never take more than if all entries there ever were at once, and one
+  // more, were active.
+  const std::size_t active_max = pool_.numbers_end() + 1;
+  return pool_.bytes_promised() + index_.bytes() + wheel_.bytes() + active_max * kHostBytes +
+         PeerListing::order_bytes_max(active_max);
 }
 
 void Shard::extend_lease(ClientEntry& entry, const Requester& requester) {

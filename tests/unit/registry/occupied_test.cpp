@@ -52,7 +52,7 @@ TEST(Occupied, LooksAtAllWordsOfAnItem) {
     std::uint32_t second = 2;
     std::uint32_t third = 3;
   };
-  std::vector<Item> items(40);
+  std::vector<Item> items(48);
   items[3].first = 0;
   items[20].second = 0;
   items[39].third = 0;

@@ -289,7 +289,7 @@ TEST(PeerListing, CountsTheMemoryOfItsOrder) {
   // A block has 4,096 places of four bytes. Beside it: where it is, and a bit for each chunk, of
   // which there may be room for twice as many.
   constexpr std::size_t kBlockBytes = 16'384;
-  constexpr std::size_t kBesideBytesMax = 8 + 2 * 16;
+  constexpr std::size_t kBesideBytesMax = 2 * (8 + 16);
   ListingUnderTest under_test;
   std::uint16_t port = 0;
   for (const auto& [peers, blocks] :
@@ -298,6 +298,7 @@ TEST(PeerListing, CountsTheMemoryOfItsOrder) {
     const std::size_t bytes = under_test.listing().order_bytes();
     EXPECT_GE(bytes, blocks * (kBlockBytes + 8) + peers / kChunk / 8) << peers;
     EXPECT_LE(bytes, blocks * (kBlockBytes + kBesideBytesMax)) << peers;
+    EXPECT_EQ(PeerListing::order_bytes_max(peers), blocks * (kBlockBytes + kBesideBytesMax));
   }
 }
 
