@@ -219,8 +219,7 @@ LoopbackClient Loopback::connect(const engine::HostAddress& from, Duration delay
   }
   slots_[number] = std::make_unique<Connection>(number, from, delay);
   slots_[number]->arrives = now_ + delay;
-  slots_[number]->turn = turns_.insert({kNever, ++turns_given_, number}).first;
-  reschedule(*slots_[number]);
+  slots_[number]->turn = turns_.insert({now_ + delay, ++turns_given_, number}).first;
   return LoopbackClient(*this, number);
 }
 
