@@ -96,6 +96,7 @@ Expected Oracle::decide(const SentRequest& request, const HostAddress& host, con
     if (request.method == Method::kRegister && told.change.port != request.port) break;
     told.is_explained = true;
     if (is_new) require_room(request, host, moment.now);
+    if (is_new && setting_.is_memory_tight) tally_.count(Met::kMemoryTight);
     change(request, host, moment, told, expected);
     return expected;
   }
@@ -106,7 +107,9 @@ Expected Oracle::decide(const SentRequest& request, const HostAddress& host, con
     throw Broken(what.str());
   }
   std::tie(expected.outcome, expected.or_else) = *limit;
-  tally_.count(expected.outcome == Outcome::kHostFull ? Met::kHostFull : Met::kRegistryFull);
+  tally_.count(expected.outcome == Outcome::kHostFull ? Met::kHostFull
+               : setting_.is_memory_tight             ? Met::kMemoryFull
+                                                      : Met::kRegistryFull);
   return expected;
 }
 

@@ -23,6 +23,8 @@ constexpr std::array<std::string_view, kMet> kNames = {{
     "answers lost",
     "requests for a nick whose lease had ended",
     "refusals because the registry is full",
+    "refusals because memory is tight",
+    "registrations though memory is tight",
     "refusals because a host has too many",
     "refusals of what is another's",
     "full disk",

@@ -30,6 +30,8 @@ enum class Met : std::uint8_t {
   kLostAnswer,  // a request was decided, and its client never learnt it
   kExpiry,      // a request about an entry whose lease had ended
   kRegistryFull,
+  kMemoryFull,
+  kMemoryTight,  // a peer found room in what little memory there was
   kHostFull,
   kStolen,  // a request about an entry that is another's was refused
   kStoreFull,
