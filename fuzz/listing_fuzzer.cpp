@@ -146,7 +146,7 @@ class Comparison {
     if (listed != peers) fuzz::broken("another number of peers");
     if (out.view() != expected) fuzz::broken("listed: " + std::string(out.view()));
     // One chunk there is always room for; a pointer a chunk of a block comes on top.
-    const std::size_t bytes_max = std::max(bytes_max_, 2 * kChunkBytes) + 512 * sizeof(void*);
+    const std::size_t bytes_max = std::max(bytes_max_, 2 * kChunkBytes) + 128 * sizeof(void*);
     if (listing_.rendered_bytes() > bytes_max) fuzz::broken("the cache is too large");
   }
 

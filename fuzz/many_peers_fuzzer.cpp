@@ -76,7 +76,8 @@ class Crowd {
     constexpr std::array<std::size_t, 4> kInactiveMax = {kPlenty, 0, 40, 600};
     options_.inactive_max = kInactiveMax[choices.below(4)];
     is_tight_ = choices.below(4) == 3;
-    if (is_tight_) options_.bytes_max = (360 + 40 * choices.below(4)) * 1024 * options_.shards;
+    constexpr std::array<std::size_t, 4> kTightKib = {290, 330, 200, 150};
+    if (is_tight_) options_.bytes_max = kTightKib[choices.below(4)] * 1024 * options_.shards;
     start();
     peers_.resize(kPeers);
     for (std::size_t peer = 0; peer < kPeers; ++peer) {
@@ -110,7 +111,7 @@ class Crowd {
       // The next process may have less memory than this one took.
       if (detail == 15) {
         is_tight_ = true;
-        options_.bytes_max = 360 * 1024 * options_.shards;
+        options_.bytes_max = 290 * 1024 * options_.shards;
       }
       restart();
     }

@@ -56,8 +56,9 @@ engine::RegistryOptions RegistryTrial::choose_options(const Choose& choose) {
   return options;
 }
 
-RegistryTrial::RegistryTrial(Choose choose)
+RegistryTrial::RegistryTrial(Choose choose, std::size_t restart_steps_min)
     : choose_(std::move(choose)),
+      restart_steps_min_(restart_steps_min),
       options_(choose_options(choose_)),
       registry_(std::make_unique<engine::Registry>(options_, random_)),
       model_(options_) {}
@@ -71,7 +72,7 @@ std::string RegistryTrial::step() {
     wrong = list_some();
   } else if (choice < 13) {
     pass_time();
-  } else if (choice < 15 || steps_since_restart_ < kStepsBetweenRestarts) {
+  } else if (choice < 15 || steps_since_restart_ < restart_steps_min_) {
     sweep();
   } else {
     wrong = restart();

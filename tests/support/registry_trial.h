@@ -29,7 +29,9 @@ class RegistryTrial {
   // A number below the one that is passed. All that happens in a trial follows from these.
   using Choose = std::function<std::size_t(std::size_t below)>;
 
-  explicit RegistryTrial(Choose choose);
+  // A restart takes as long as dozens of other steps, so it may be left out where the last one was
+  // fewer than `restart_steps_min` steps ago.
+  explicit RegistryTrial(Choose choose, std::size_t restart_steps_min = 0);
 
   // Does one thing to both. Returns where they differ; empty if nowhere.
   std::string step();
@@ -42,9 +44,6 @@ class RegistryTrial {
 
  private:
   class Told;
-
-  // A restart takes as long as dozens of other steps.
-  static constexpr std::size_t kStepsBetweenRestarts = 8;
 
   static engine::RegistryOptions choose_options(const Choose& choose);
 
@@ -64,6 +63,7 @@ class RegistryTrial {
   engine::Time choose_time();
 
   Choose choose_;
+  const std::size_t restart_steps_min_;
   const engine::RegistryOptions options_;
   SeededRandom random_{1};
   std::unique_ptr<engine::Registry> registry_;
@@ -72,7 +72,7 @@ class RegistryTrial {
   engine::Instant now_{std::chrono::hours(1)};
   engine::WallTime wall_{std::chrono::days(20'000) + std::chrono::hours(20)};
   engine::Cookie last_issued_;
-  std::size_t steps_since_restart_ = kStepsBetweenRestarts;
+  std::size_t steps_since_restart_ = restart_steps_min_;
   // Enough of what was told to restore the registry from.
   std::vector<ToldChange> log_;
   std::map<std::uint32_t, std::uint64_t> sequences_;  // by shard
