@@ -29,7 +29,7 @@ class RegistryTrial {
   // A number below the one that is passed. All that happens in a trial follows from these.
   using Choose = std::function<std::size_t(std::size_t below)>;
 
-  // A restart takes as long as dozens of other steps, so it may be left out where the last one was
+  // A restart takes as long as dozens of other steps, so it is left out where the last one was
   // fewer than `restart_steps_min` steps ago.
   explicit RegistryTrial(Choose choose, std::size_t restart_steps_min = 0);
 
