@@ -11,11 +11,13 @@
 
 namespace rollcall::engine {
 
-// Whether the bytes from `at` on are those of `pattern`, which consists of words of four bytes.
+// Whether the bytes from `at` on are those of `pattern`.
 template <typename Pattern>
 bool has_bytes_of(const Pattern& pattern, const void* at) {
   static_assert(std::has_unique_object_representations_v<Pattern>);  // no padding
-  using Words = std::array<std::uint32_t, sizeof(Pattern) / sizeof(std::uint32_t)>;
+  constexpr std::size_t kWordBytes = sizeof(std::uint32_t);
+  static_assert(sizeof(Pattern) % kWordBytes == 0);
+  using Words = std::array<std::uint32_t, sizeof(Pattern) / kWordBytes>;
   const auto expected = std::bit_cast<Words>(pattern);
   Words words;
   std::memcpy(words.data(), at, sizeof words);
