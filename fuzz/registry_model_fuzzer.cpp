@@ -24,7 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::span<const std::uint8_t> input(data, size);
   fuzz::Choices choices(input.first(fuzz::kRecordFormat.header_bytes));
   const bool checks_each_step = choices.below(8) == 1;
-  tests::RegistryTrial trial([&](std::size_t bound) { return choices.below(bound); }, 3);
+  constexpr std::size_t kRestartStepsMin = 3;  // of the twelve steps that an input has
+  tests::RegistryTrial trial([&](std::size_t bound) { return choices.below(bound); },
+                             kRestartStepsMin);
   fuzz::for_each_record(input, [&](std::span<const std::uint8_t> record) {
     choices = fuzz::Choices(record);
     const std::string difference = trial.step();

@@ -55,7 +55,7 @@ class PeerListing {
 
   // Memory held, in bytes; without and with rendered text.
   std::size_t order_bytes() const;
-  // The most that `order_bytes` is before more than so many peers are in the listing at once.
+  // The most that `order_bytes` is while there were never more than so many peers at once.
   static constexpr std::size_t order_bytes_max(std::size_t peers) {
     return (peers + kBlockPeers - 1) / kBlockPeers * (sizeof(Block) + kBesideBlockBytesMax);
   }
