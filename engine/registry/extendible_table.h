@@ -23,6 +23,7 @@ namespace rollcall::engine {
 //
 // A segment that is full splits in two by its next directory bit, which costs a few microseconds;
 // nothing else is ever moved, except that the directory (a pointer a segment) doubles now and then.
+// A table to which nothing was ever added has no segment.
 // Erasing closes the gap instead of leaving a tombstone (Knuth, TAOCP vol. 3, 6.4, algorithm R), so
 // lookups stay short however many entries came and went.
 //
@@ -38,8 +39,7 @@ class ExtendibleTable {
   // Directory bits and home bits must not overlap, or the slots of a deep segment would crowd.
   static constexpr unsigned kDepthMax = 32 - std::countr_zero(kSegmentSlots);
 
-  explicit ExtendibleTable(HashOf hash_of = HashOf())
-      : hash_of_(hash_of), directory_{new_segment(0)} {}
+  explicit ExtendibleTable(HashOf hash_of = HashOf()) : hash_of_(hash_of) {}
 
   std::size_t size() const { return size_; }
 
@@ -80,6 +80,7 @@ class ExtendibleTable {
   // impossible in practice, but nothing depends on it. The result is valid until the next insert
   // or erase.
   Slot* insert(const Slot& slot) {
+    if (segments_.empty()) directory_[0] = new_segment(0);
     const std::uint32_t hash = hash_of_(slot);
     while (segment_of(hash).used == kSegmentSlotsUsedMax) {
       if (!split(hash)) return nullptr;
@@ -113,6 +114,7 @@ class ExtendibleTable {
   }
   template <typename Visit>
   void check_invariants(Visit visit) const {
+    if (segments_.empty()) return check_nothing();
     std::size_t used_total = 0;
     for (std::size_t i = 0; i < directory_.size(); ++i) {
       const Segment& segment = *directory_[i];
@@ -137,6 +139,12 @@ class ExtendibleTable {
     std::uint32_t used = 0;
     unsigned depth = 0;  // directory bits that all its slots share
   };
+
+  void check_nothing() const {
+    ROLLCALL_ASSERT(size_ == 0);
+    ROLLCALL_ASSERT(directory_.size() == 1);
+    ROLLCALL_ASSERT(directory_[0] == &nothing_);
+  }
 
   void check_slot(const Segment& segment, std::uint32_t at) const {
     const std::uint32_t hash = hash_of_(segment.slots[at]);
@@ -203,9 +211,12 @@ class ExtendibleTable {
     ++depth_;
   }
 
+  // Where a table without segments looks, so that no lookup has to ask. Never written to.
+  inline static Segment nothing_;
+
   [[no_unique_address]] HashOf hash_of_;
   std::vector<std::unique_ptr<Segment>> segments_;
-  std::vector<Segment*> directory_;
+  std::vector<Segment*> directory_{&nothing_};
   unsigned depth_ = 0;
   std::size_t size_ = 0;
 };

@@ -140,7 +140,7 @@ TEST(ExtendibleTable, LeavesNoTombstonesHoweverManyCameAndWent) {
     under_test.erase(hash, static_cast<std::uint32_t>(round) + 1);
   }
   under_test.check();
-  // The one segment that it began with.
+  // One segment.
   EXPECT_LT(under_test.table().bytes(), 2 * sizeof(TestSlot) * Table::kSegmentSlots);
 }
 
@@ -158,10 +158,24 @@ TEST(ExtendibleTable, SplitsManyLevelsDeepWhereHashesDifferLate) {
   under_test.check();
 }
 
+TEST(ExtendibleTable, HasNoSegmentBeforeItsFirstInsert) {
+  TableUnderTest under_test;
+  EXPECT_LT(under_test.table().bytes(), 64);
+  EXPECT_EQ(under_test.find(0, 1), nullptr);
+  under_test.check();
+
+  ASSERT_TRUE(under_test.insert(0));
+  TableUnderTest other;
+  EXPECT_EQ(other.find(0, 1), nullptr);
+  EXPECT_LT(other.table().bytes(), 64);
+  other.check();
+}
+
 TEST(ExtendibleTable, FillsASegmentToItsLimitBeforeItSplits) {
   TableUnderTest under_test;
+  ASSERT_TRUE(under_test.insert(0));
   const std::size_t before = under_test.table().bytes();
-  for (std::uint32_t i = 0; i < Table::kSegmentSlotsUsedMax; ++i) {
+  for (std::uint32_t i = 1; i < Table::kSegmentSlotsUsedMax; ++i) {
     ASSERT_TRUE(under_test.insert(i << 23 | i));
   }
   EXPECT_EQ(under_test.table().bytes(), before);
