@@ -72,12 +72,8 @@ def statistics(log):
 
 
 def environment():
-    """Sanitizers name functions and lines; without them memory that an input frees is kept for the
-    next one."""
-    malloc = {"trim_threshold": 2**30, "top_pad": 2**24, "tcache_count": 127}
+    """Sanitizers name functions and lines."""
     return {**os.environ,
-            "GLIBC_TUNABLES": ":".join(f"glibc.malloc.{name}={value}"
-                                       for name, value in malloc.items()),
             "ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
             "UBSAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
             "UBSAN_OPTIONS": "print_stacktrace=1"}
