@@ -76,7 +76,7 @@ class Crowd {
     constexpr std::array<std::size_t, 4> kInactiveMax = {kPlenty, 0, 40, 600};
     options_.inactive_max = kInactiveMax[choices.below(4)];
     is_tight_ = choices.below(4) == 3;
-    constexpr std::array<std::size_t, 4> kTightKib = {290, 330, 200, 150};
+    constexpr std::array<std::size_t, 4> kTightKib = {302, 342, 212, 162};
     if (is_tight_) options_.bytes_max = kTightKib[choices.below(4)] * 1024 * options_.shards;
     start();
     peers_.resize(kPeers);

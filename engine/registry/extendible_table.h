@@ -43,6 +43,8 @@ class ExtendibleTable {
 
   std::size_t size() const { return size_; }
 
+  static constexpr std::size_t segment_bytes() { return sizeof(Segment); }
+
   // Memory held, in bytes.
   std::size_t bytes() const {
     return segments_.size() * sizeof(Segment) + segments_.capacity() * sizeof(segments_[0]) +
@@ -114,10 +116,11 @@ class ExtendibleTable {
   }
   template <typename Visit>
   void check_invariants(Visit visit) const {
-    if (segments_.empty()) return check_nothing();
+    if (segments_.empty()) return check_empty();
     std::size_t used_total = 0;
     for (std::size_t i = 0; i < directory_.size(); ++i) {
       const Segment& segment = *directory_[i];
+      ROLLCALL_ASSERT(&segment != &empty_segment_);
       ROLLCALL_ASSERT(segment.depth <= depth_);
       ROLLCALL_ASSERT(segment.used <= kSegmentSlotsUsedMax);
       if (i % (directory_.size() >> segment.depth) != 0) continue;  // met at its first place
@@ -140,10 +143,12 @@ class ExtendibleTable {
     unsigned depth = 0;  // directory bits that all its slots share
   };
 
-  void check_nothing() const {
+  void check_empty() const {
     ROLLCALL_ASSERT(size_ == 0);
+    ROLLCALL_ASSERT(depth_ == 0);
     ROLLCALL_ASSERT(directory_.size() == 1);
-    ROLLCALL_ASSERT(directory_[0] == &nothing_);
+    ROLLCALL_ASSERT(directory_[0] == &empty_segment_);
+    ROLLCALL_ASSERT(empty_segment_.used == 0);
   }
 
   void check_slot(const Segment& segment, std::uint32_t at) const {
@@ -212,11 +217,11 @@ class ExtendibleTable {
   }
 
   // Where a table without segments looks, so that no lookup has to ask. Never written to.
-  inline static Segment nothing_;
+  inline static Segment empty_segment_;
 
   [[no_unique_address]] HashOf hash_of_;
   std::vector<std::unique_ptr<Segment>> segments_;
-  std::vector<Segment*> directory_{&nothing_};
+  std::vector<Segment*> directory_{&empty_segment_};
   unsigned depth_ = 0;
   std::size_t size_ = 0;
 };

@@ -41,7 +41,12 @@ class HostCounts {
   void subtract(const Host& host);
 
   std::size_t count(const Host& host) const;
+  // Memory held, in bytes.
   std::size_t bytes() const;
+  // The most that the table of a stripe holds while it never counted more than so many hosts.
+  static constexpr std::size_t stripe_bytes_max(std::size_t hosts) {
+    return Table::segment_bytes() + hosts * kHostBytesMax;
+  }
   // Asserts, besides, that all counts add up to `total`.
   void check_invariants(std::size_t total) const;
 
@@ -67,6 +72,9 @@ class HostCounts {
     mutable BriefMutex mutex;
     Table table;
   };
+
+  // Beyond the first segment: a slot at the lowest load that coming and going leads to.
+  static constexpr std::size_t kHostBytesMax = 3 * sizeof(Slot);
 
   static std::uint32_t table_hash(const Host& host) {
     return static_cast<std::uint32_t>(host.hash >> 32);

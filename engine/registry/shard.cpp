@@ -9,10 +9,6 @@
 namespace rollcall::engine {
 namespace {
 
-// What one more host may take in the table of host counts: a slot at the lowest load that coming
-// and going leads to.
-constexpr std::size_t kHostBytes = 36;
-
 // Inactive entries that are forgotten to make room for one new one, before it is refused: enough to
 // give back what a segment of the index takes, about 40 µs of work.
 constexpr std::size_t kForgottenForOneMax = 320;
@@ -221,8 +217,8 @@ std::size_t Shard::bytes_promised() const {
   // Listing and host counts never take more than if all entries there ever were at once, and one
   // more, were active.
   const std::size_t active_max = pool_.numbers_end() + 1;
-  return pool_.bytes_promised() + index_.bytes() + wheel_.bytes() + active_max * kHostBytes +
-         PeerListing::order_bytes_max(active_max);
+  return pool_.bytes_promised() + index_.bytes() + wheel_.bytes() +
+         HostCounts::stripe_bytes_max(active_max) + PeerListing::order_bytes_max(active_max);
 }
 
 void Shard::extend_lease(ClientEntry& entry, const Requester& requester) {

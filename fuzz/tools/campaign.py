@@ -36,7 +36,7 @@ def fuzz_one(name, preset, seconds, job):
     command = [str(targets.program(name, preset)), *targets.options(name, findings),
                f"-max_total_time={seconds}", str(work / "corpus"), str(targets.corpus(name))]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", env=targets.environment())
+                          errors="replace")
     (work / f"log-{job}").write_text(done.stdout)
     if done.returncode != 0:
         say(f"{name} has a finding; the end of its log is")
@@ -98,7 +98,7 @@ def executions_a_second(name, preset, seconds):
                 ["taskset", "-c", "1", str(targets.program(name, preset)),
                  *targets.options(name, found), f"-max_total_time={seconds}", "-seed=1", found,
                  str(targets.corpus(name))],
-                stdout=out, stderr=subprocess.STDOUT, env=targets.environment())
+                stdout=out, stderr=subprocess.STDOUT)
             _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         executions = targets.statistics(log.read_text(errors="replace"))["executions"]

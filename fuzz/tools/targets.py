@@ -1,7 +1,6 @@
 """The fuzz targets: where they are, how long their inputs may be, how they are built and run."""
 
 import configparser
-import os
 import re
 import subprocess
 import sys
@@ -69,11 +68,3 @@ def statistics(log):
         "edges": last(r" cov: (\d+)"),
         "corpus": last(r" corp: (\d+)"),
     }
-
-
-def environment():
-    """Sanitizers name functions and lines."""
-    return {**os.environ,
-            "ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
-            "UBSAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
-            "UBSAN_OPTIONS": "print_stacktrace=1"}

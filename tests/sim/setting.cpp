@@ -7,7 +7,7 @@ namespace rollcall::sim {
 namespace {
 
 // Where a shard with some entries begins to refuse more.
-constexpr std::size_t kTightBytes = std::size_t{101} << 10;
+constexpr std::size_t kTightBytes = std::size_t{113} << 10;
 
 }  // namespace
 

@@ -160,14 +160,18 @@ TEST(ExtendibleTable, SplitsManyLevelsDeepWhereHashesDifferLate) {
 
 TEST(ExtendibleTable, HasNoSegmentBeforeItsFirstInsert) {
   TableUnderTest under_test;
-  EXPECT_LT(under_test.table().bytes(), 64);
+  EXPECT_LT(under_test.table().bytes(), 64u);
   EXPECT_EQ(under_test.find(0, 1), nullptr);
   under_test.check();
 
+  const std::size_t bytes_max = under_test.table().bytes() + under_test.table().growth();
   ASSERT_TRUE(under_test.insert(0));
+  EXPECT_LE(under_test.table().bytes(), bytes_max);
+  EXPECT_GE(under_test.table().bytes(), Table::segment_bytes());
+
   TableUnderTest other;
   EXPECT_EQ(other.find(0, 1), nullptr);
-  EXPECT_LT(other.table().bytes(), 64);
+  EXPECT_LT(other.table().bytes(), 64u);
   other.check();
 }
 

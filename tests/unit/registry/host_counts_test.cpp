@@ -89,6 +89,14 @@ TEST_F(HostCountsTest, GoOverTheMaximumWhereAskedTo) {
   EXPECT_TRUE(counts_.add_below(h, 1));
 }
 
+TEST_F(HostCountsTest, TakeMemoryOnlyInStripesThatCountedSomebody) {
+  HostCounts counts(HashKey{}, 64);
+  const std::size_t empty = counts.bytes();
+  EXPECT_LT(empty, 64u * 256);
+  counts.add(counts.host(numbered_host(1)));
+  EXPECT_LE(counts.bytes() - empty, HostCounts::stripe_bytes_max(1));
+}
+
 TEST_F(HostCountsTest, KeepNoMemoryForHostsThatLeft) {
   const auto come_and_leave = [&](std::uint32_t first, std::uint32_t end) {
     for (std::uint32_t number = first; number < end; ++number) {
