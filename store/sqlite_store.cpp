@@ -39,6 +39,7 @@ Result result_of(int sqlite_result) {
       return Result::kFull;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_TOOBIG:
     // The file was moved away, or its WAL could be opened for reading alone. A new one helps, if
     // anything does.
     case SQLITE_READONLY:

@@ -225,11 +225,8 @@ OpenError DataFile::error_of(int result, const Database* database) const {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return in_use();
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_ERROR:  // its header asks for what SQLite does not know
-      if (database != nullptr && database->has_read_error()) return error_of_errno(EIO);
-      return damaged("it is damaged");
+    case SQLITE_NOMEM:  // more than there ever is, if a damaged page asks for it
+      return damaged("it is damaged, or takes more memory than there is");
     case SQLITE_FULL:
       return error_of_errno(ENOSPC);
     case SQLITE_READONLY:
@@ -240,8 +237,12 @@ OpenError DataFile::error_of(int result, const Database* database) const {
       // What SQLite cannot make it tries to read, and finds that it is not there.
       if (system_error == ENOENT && files_.status(path_).exists) return wal_is_refused();
       return error_of_errno(system_error != 0 ? system_error : EACCES);
-    default:
+    case SQLITE_IOERR:
+    case SQLITE_PROTOCOL:
       return error_of_errno(system_error != 0 ? system_error : EIO);
+    default:  // there are many ways in which SQLite says that it makes no sense
+      if (database != nullptr && database->has_read_error()) return error_of_errno(EIO);
+      return damaged("it is damaged");
   }
 }
 
