@@ -76,28 +76,36 @@ class Registered final : public engine::ChangeLog {
   std::vector<Entry> entries_;
 };
 
-// Puts the addresses of each list in order, for a list has none; what was drawn for a sample, and
-// how long that is, is taken out of it.
+// Takes the number of this header out of the head that begins at `head`.
+void blank_number(std::string& text, std::size_t head, std::string_view header) {
+  const std::size_t found = text.find(header, head);
+  if (found >= text.find("\n\n", head)) return;
+  const std::size_t digits = found + header.size();
+  text.replace(digits, text.find('\n', digits) - digits, "some");
+}
+
+// Puts the addresses of each list in order, for a list has none. What was drawn for a sample, and
+// how long that is, is taken out of it; so is the total beside it, which counts who has expired
+// until a request about them, or a sweep, notices.
 void normalize_lists(std::string& text) {
-  std::size_t at = text.find("\n['");
+  constexpr std::string_view kBegin = "\n['";
+  std::size_t at = text.find(kBegin);
   while (at != std::string::npos) {
     const std::size_t end = text.find("']", at);
     const std::string_view list = std::string_view(text).substr(at + 2, end - at - 1);
     std::vector<std::string> addresses = tests::addresses_in(list);
     const std::size_t head = text.rfind("Response ", at);
     const bool is_sample = text.substr(head, at - head).find("Total: ") != std::string::npos;
-    constexpr std::string_view kLength = "\nContentLength: ";
-    const std::size_t length = text.find(kLength, head);
     std::string sorted;
     for (const std::string& address : addresses) {
       sorted.append("'").append(is_sample ? std::string_view("somebody") : address).append("' ");
     }
     text.replace(at + 2, end - at - 1, sorted);
-    if (is_sample && length < at) {
-      const std::size_t digits = length + kLength.size();
-      text.replace(digits, text.find('\n', digits) - digits, "of the sample");
+    if (is_sample) {
+      blank_number(text, head, "\nContentLength: ");
+      blank_number(text, head, "\nTotal: ");
     }
-    at = text.find("\n['", at + 2);
+    at = text.find(kBegin, text.find(kBegin, head) + kBegin.size());
   }
 }
 
