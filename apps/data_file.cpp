@@ -156,6 +156,12 @@ class Importer {
   engine::RestoreCounts counts_;
 };
 
+// What was written on standard output leaves. The exit status.
+int end_output() {
+  std::cout << std::flush;
+  return std::cout ? EX_OK : fail({EX_IOERR, "standard output cannot be written"});
+}
+
 // Empty if every line of standard input is an entry.
 std::optional<Failure> read_lines(Importer& importer) {
   std::string line;
@@ -209,9 +215,8 @@ int check_data_file(const std::string& path) {
   if (const auto failure = file.load(path)) return fail(*failure);
   const store::Recovered& found = file.recovered();
   std::cout << printable(path) + " is sound: " + counts_text(found.active, found.inactive) +
-                   ", in " + std::to_string(found.records) + " records\n"
-            << std::flush;
-  return EX_OK;
+                   ", in " + std::to_string(found.records) + " records\n";
+  return end_output();
 }
 
 int export_data_file(const std::string& path, bool with_cookies) {
@@ -220,8 +225,7 @@ int export_data_file(const std::string& path, bool with_cookies) {
   const std::chrono::milliseconds offset = file.recovered().clock.wall_offset();
   file.for_each(
       [&](const store::Record& record) { std::cout << record_json(record, offset, with_cookies); });
-  std::cout << std::flush;
-  return std::cout ? EX_OK : fail({EX_IOERR, "standard output cannot be written"});
+  return end_output();
 }
 
 int import_data_file(const std::string& path) {
@@ -239,8 +243,8 @@ int import_data_file(const std::string& path) {
     std::cout << "; " + std::to_string(found.forgotten) +
                      " that were inactive for too long are left out";
   }
-  std::cout << '\n' << std::flush;
-  return EX_OK;
+  std::cout << '\n';
+  return end_output();
 }
 
 }  // namespace rollcall::apps

@@ -35,8 +35,8 @@ class DurableList {
   // From here on changes are made durable; `on_resolved` is told what became of them, on a thread
   // of this object's.
   void start(store::CommitThread::OnResolved on_resolved);
-  // Makes durable what was changed until now. Whether that succeeded. REQUIRES: start() was called,
-  // and no engine makes changes any more.
+  // Makes durable what was changed until now. Whether that succeeded; further calls say the same.
+  // REQUIRES: start() was called, and no engine makes changes any more.
   bool stop();
 
   store::CommitCounters counters() const { return group_->counters(); }

@@ -6,13 +6,13 @@
 
 namespace rollcall::apps {
 
-std::size_t raise_file_limit() {
+std::size_t raise_file_limit(unsigned loops) {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 0;
   const rlimit raised{files.rlim_max, files.rlim_max};
   if (setrlimit(RLIMIT_NOFILE, &raised) == 0) files = raised;
-  constexpr rlim_t kReserved = engine::limits::kFilesReserved;
-  return files.rlim_cur > kReserved ? files.rlim_cur - kReserved : 0;
+  const rlim_t reserved = engine::limits::kFilesReserved + loops * engine::limits::kFilesPerThread;
+  return files.rlim_cur > reserved ? files.rlim_cur - reserved : 0;
 }
 
 }  // namespace rollcall::apps

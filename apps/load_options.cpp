@@ -40,8 +40,8 @@ of its own, so that the server takes it for a host of its own; still it needs a 
 --peers-per-host-max for more than 1000 peers a connection.
 
 Exit status: 0 if every answer was right, 1 if not, 64 for a bad command line, 69 if there is no
-server or it makes no sense, 73 if the result cannot be written, 78 if the process may not have as
-many files open.)";
+server or it makes no sense, 73 if the result's file cannot be written, 74 if standard output cannot,
+78 if the process may not have as many files open.)";
 
 // The whole of `text`; empty if it is no number of this kind.
 template <class Number>

@@ -28,7 +28,6 @@ namespace rollcall::apps {
 namespace {
 
 constexpr int kWrongAnswers = 1;
-// All connections' scripts together: more than the processor's caches hold, and a second's work.
 // All connections' scripts together: as many as there are peers, so that most have their turn, but
 // more than the processor's caches hold, and not more than a few hundred megabytes.
 constexpr std::size_t kMixRequestsMin = 1'000'000;
@@ -132,7 +131,7 @@ void give_advice(const LoadReport& report, const LoadOptions& options) {
 }
 
 int run(const LoadOptions& options) {
-  if (options.connections > raise_file_limit()) {
+  if (options.connections > raise_file_limit(1)) {
     complain("--connections " + std::to_string(options.connections) +
              " is above this process's file limit");
     return EX_CONFIG;

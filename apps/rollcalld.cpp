@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <iostream>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include <thread>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "apps/clocks.h"
 #include "apps/data_file.h"
@@ -125,6 +127,14 @@ class Server {
         log_(options.log_level),
         registry_(registry_options(options), random_) {}
 
+  // Whatever ended it: first those who make changes, then the thread that tells them of these.
+  ~Server() {
+    if (tcp_.has_value()) tcp_->stop();
+    if (is_list_started_) list_->stop();
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
   int serve() {
     // Who asks for the counters too early gets none; SIGTERM ends the program where it stands, as
     // nothing was promised yet.
@@ -163,6 +173,7 @@ class Server {
         tcp_->resolve(resolved.up_to, resolved.verdict);
         log_store(resolved.result);
       });
+      is_list_started_ = true;
     }
     tcp_->start();
     log_.info("started with --threads " + std::to_string(options_.threads) + " --connections-max " +
@@ -208,7 +219,9 @@ class Server {
   void print_counters() {
     ServerCounters counters{tcp_->counters(), registry_.counters(), std::nullopt, now() - started_};
     if (list_.has_value()) counters.store = {list_->counters(), list_->sizes()};
+    std::cout.clear();  // whoever reads may do so again
     std::cout << counters_json(counters) + '\n' << std::flush;
+    if (!std::cout) log_.error("the counters could not be written to standard output");
   }
 
   const engine::Instant started_ = now();
@@ -218,12 +231,13 @@ class Server {
   SystemRandom random_;
   engine::Registry registry_;
   std::optional<DurableList> list_;
+  bool is_list_started_ = false;
   std::optional<transport::TcpServer> tcp_;
   store::Result store_result_ = store::Result::kDone;
 };
 
 int serve(const ServerOptions& options) {
-  const std::size_t room = raise_file_limit();
+  const std::size_t room = raise_file_limit(options.threads);
   const std::size_t wanted = options.connections_max.value_or(limits::kDefaultConnectionsMax);
   const std::size_t connections_max = std::min(wanted, room);
   if (connections_max == 0 || (options.connections_max.has_value() && wanted > room)) {
@@ -241,6 +255,8 @@ int serve(const ServerOptions& options) {
   } catch (const std::system_error& error) {
     // The system has no files, threads or memory for what comes before the first connection.
     return fail({EX_OSERR, "cannot start: " + printable(error.what())});
+  } catch (const std::bad_alloc&) {
+    return fail({EX_OSERR, "cannot start: out of memory"});
   }
 }
 
@@ -263,13 +279,17 @@ std::string_view state_directories() {
   return directories == nullptr ? "" : directories;
 }
 
+int main_of(const std::vector<std::string>& arguments) {
+  const auto command =
+      parse_server_options(arguments, std::thread::hardware_concurrency(), state_directories());
+  if (const auto* options = std::get_if<ServerOptions>(&command)) return run(*options);
+  return leave_early(std::get<EarlyExit>(command), "rollcalld");
+}
+
 }  // namespace
 }  // namespace rollcall::apps
 
 int main(int argc, char** argv) {
-  using namespace rollcall::apps;
-  const auto command = parse_server_options(
-      {argv + 1, argv + argc}, std::thread::hardware_concurrency(), state_directories());
-  if (const auto* exit = std::get_if<EarlyExit>(&command)) return leave_early(*exit, "rollcalld");
-  return run(std::get<ServerOptions>(command));
+  const int status = rollcall::apps::main_of({argv + (argc > 0 ? 1 : 0), argv + argc});
+  return std::cout ? status : EX_IOERR;
 }

@@ -28,11 +28,12 @@ constexpr std::string_view kFooter =
     "stops, and on SIGUSR1, it prints its counters as a line of JSON on standard output. It logs\n"
     "to standard error.\n"
     "\n"
-    "Exit status: 0 after a signal, 64 for a bad command line, 65 if the data file is damaged,\n"
-    "66 if there is none to check or export, 69 if it cannot listen or another process uses the\n"
-    "data file, 73 if the data file cannot be made, 74 if reading or writing it fails, 77 if that\n"
-    "is not permitted, 78 if the process may not have as many files open as --connections-max\n"
-    "asks for, or the data file holds more peers than --peers-max allows.";
+    "Exit status: 0 after a signal, 64 for a bad command line, 65 if the data file is damaged or\n"
+    "a line to import is none, 66 if there is no file to check or export, 69 if it cannot listen\n"
+    "or another process uses the data file, 71 if the system has no threads or memory to start\n"
+    "with, 73 if the data file cannot be made, 74 if reading or writing it or a standard stream\n"
+    "fails, 77 if that is not permitted, 78 if the process may not have as many files open as\n"
+    "--connections-max asks for, or the data file holds more peers than --peers-max allows.";
 
 // `info, warning or off`, for example. REQUIRES: there are words.
 std::string joined(const std::vector<std::string>& words, std::string_view separator,

@@ -6,8 +6,9 @@
 
 #include "engine/time.h"
 
-// Every bound of Rollcall, with its reason. `kDefault…` values can be changed by an option, whose
-// own bounds stand beside them; the others are part of the protocol or of the design.
+// What peers may ask for and take, bounded, with the reasons. `kDefault…` values can be changed by
+// an option, whose own bounds stand beside them; the others are part of the protocol or of the
+// design.
 
 namespace rollcall::engine::limits {
 
@@ -110,21 +111,25 @@ inline constexpr std::size_t kDrainBytesMax = std::size_t{64} << 10;
 inline constexpr std::size_t kDefaultConnectionsMax = 10'000;
 inline constexpr std::size_t kConnectionsMax = 1'000'000;
 inline constexpr std::size_t kDefaultConnectionsPerHostMax = 1000;
-// Files that the process needs besides connections: listeners, standard streams, the loop's own.
+// Files that the process needs besides connections: listeners, standard streams, the data file; and
+// for each thread its loop, which has two sets of sockets, a timer and an event.
 inline constexpr std::size_t kFilesReserved = 64;
+inline constexpr std::size_t kFilesPerThread = 4;
 inline constexpr std::size_t kThreadsMax = 64;
 // Stopping: what answers are still on their way after this is dropped.
 inline constexpr Duration kStopTime = 500ms;
 
 // ---- Changes on their way to disk ----
 
-// Changes that wait for the store's thread, packed. While there are more, further ones are refused:
-// the disk stands still. At two million changes a second that takes half a second.
+// Changes that wait for the store's thread, packed; each shard has its share. While there are more,
+// further ones are refused: the disk stands still. At two million changes a second that takes half
+// a second.
 inline constexpr std::size_t kPendingBytesMax = std::size_t{64} << 20;
 // A store that failed is tried again this much later: soon after space was freed, and not so often
 // that a broken disk is all that the server is busy with.
 inline constexpr Duration kStoreRetry = 1s;
-// Where answers do not wait for the disk, changes reach it at most this often.
+// Where answers do not wait for the disk, changes reach it at most this often, unless the list is
+// being written anew.
 inline constexpr Duration kAsyncCommit = 100ms;
 
 // ---- Relations ----

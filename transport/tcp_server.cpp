@@ -62,6 +62,12 @@ struct TcpServer::Implementation {
     done.get_future().wait();
   }
 
+  // Stops the first `count` workers, which are those that run.
+  void stop_workers(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) workers[i]->begin_stop();
+    for (std::size_t i = 0; i < count; ++i) workers[i]->join();
+  }
+
   const TcpOptions options;
   Stage stage = Stage::kMade;
   TcpAdmission admission;
@@ -91,16 +97,23 @@ const std::vector<engine::Endpoint>& TcpServer::endpoints() const {
 
 void TcpServer::start() {
   ROLLCALL_ASSERT(implementation_->stage == Implementation::Stage::kListening);
+  std::size_t started = 0;
+  try {
+    for (; started < implementation_->workers.size(); ++started) {
+      implementation_->workers[started]->start();
+    }
+  } catch (...) {
+    implementation_->stop_workers(started);
+    throw;
+  }
   implementation_->stage = Implementation::Stage::kServing;
-  for (const auto& worker : implementation_->workers) worker->start();
   implementation_->on_acceptor([this] { implementation_->acceptor.start(); });
 }
 
 void TcpServer::stop() {
   if (implementation_->stage == Implementation::Stage::kServing) {
     implementation_->on_acceptor([this] { implementation_->acceptor.stop(); });
-    for (const auto& worker : implementation_->workers) worker->begin_stop();
-    for (const auto& worker : implementation_->workers) worker->join();
+    implementation_->stop_workers(implementation_->workers.size());
   }
   implementation_->stage = Implementation::Stage::kStopped;
 }

@@ -38,12 +38,12 @@ enum class TcpEvent : std::uint8_t {
   kOutputStalled,   // reset: its output made no progress for TcpOptions::output_stall
   kOutputTooMuch,   // reset: with its output the thread would hold over limits::kOutputTotalMax
   kFilesExhausted,  // accepting pauses: the process or the system has no file or memory left
-  kAcceptFailed,    // accepting failed for another reason; it goes on
+  kAcceptFailed,    // accepting failed for another reason, and pauses as well
 };
 
 inline constexpr std::size_t kTcpEvents = static_cast<std::size_t>(TcpEvent::kAcceptFailed) + 1;
 
-// A short phrase, `host has too many connections` for example. Printable ASCII, static.
+// A short phrase, `accepting pauses` for example. Printable ASCII, static.
 std::string_view text_of(TcpEvent event);
 
 // Takes the events of a server. The server itself does not log.
@@ -98,7 +98,8 @@ class TcpServer {
   // REQUIRES: listen() succeeded.
   const std::vector<engine::Endpoint>& endpoints() const;
 
-  // Starts the threads. REQUIRES: listen() succeeded.
+  // Starts the threads. Throws std::system_error if the system has not as many; then none is left.
+  // REQUIRES: listen() succeeded.
   void start();
 
   // Takes no new connections, sends the answers on their way for at most limits::kStopTime, closes

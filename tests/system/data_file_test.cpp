@@ -29,6 +29,7 @@ constexpr int kDataError = 65;
 constexpr int kNoInput = 66;
 constexpr int kUnavailable = 69;
 constexpr int kCannotCreate = 73;
+constexpr int kIoError = 74;
 constexpr int kNoPermission = 77;
 constexpr int kConfig = 78;
 
@@ -294,6 +295,13 @@ TEST_F(DataFile, IsCheckedAndCounted) {
   EXPECT_NE(said.output.find("1 active"), std::string::npos) << said.output;
   EXPECT_NE(said.output.find("1 inactive"), std::string::npos) << said.output;
   EXPECT_EQ(content_of(file_), content);
+
+  for (const std::string_view command : {"check", "export"}) {
+    const Said unsaid = run("/bin/sh", {"-c", "exec \"$0\" \"$1\" \"$2\" > /dev/full",
+                                        ROLLCALLD_PATH, std::string(command), file_});
+    EXPECT_EQ(unsaid.end, exited(kIoError));
+    EXPECT_EQ(unsaid.errors, "rollcalld: standard output cannot be written\n");
+  }
 
   const Said missing = run(ROLLCALLD_PATH, {"check", file_ + "x"});
   EXPECT_EQ(missing.end, exited(kNoInput));

@@ -24,6 +24,7 @@
 #include "tests/support/child_process.h"
 #include "tests/support/server_process.h"
 #include "tests/support/socket_client.h"
+#include "tests/support/temporary_directory.h"
 
 namespace rollcall::tests {
 namespace {
@@ -33,6 +34,8 @@ using nlohmann::json;
 
 constexpr int kUsage = 64;
 constexpr int kUnavailable = 69;
+constexpr int kSystemError = 71;
+constexpr int kOutputError = 74;
 constexpr int kConfig = 78;
 
 constexpr std::string_view kReady = "rollcalld: ready on ";
@@ -398,29 +401,72 @@ TEST(Rollcalld, RefusalsAreLoggedAtABoundedRateAndNoneIsForgotten) {
   EXPECT_GE(told, 10u);
 }
 
+// ---- What the system does not give ----
+
+TEST(Rollcalld, CountersThatCannotBeWrittenAreExit74) {
+  ChildProcess server(
+      "/bin/sh", {"-c", "exec \"$0\" --listen 127.0.0.1:0 --memory > /dev/full", ROLLCALLD_PATH});
+  server.await_error_line(kReady);
+  constexpr std::string_view kLost = "error: the counters could not be written to standard output";
+  for (std::size_t time = 0; time < 2; ++time) {
+    server.send(SIGUSR1);
+    server.await_error_line(kLost, time);
+  }
+  server.send(SIGTERM);
+  EXPECT_EQ(server.await_end(), exited(kOutputError));
+}
+
+// Too little for any of its threads, and for all of them.
+TEST(Rollcalld, ThreadsThatCannotBeStartedAreExit71) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+  GTEST_SKIP() << "AddressSanitizer itself takes terabytes of address space";
+#endif
+#endif
+  const TemporaryDirectory directory;
+  const std::string file = directory.path() + "/peers.db";
+  for (const std::string& list : {std::string("--memory"), "--data " + file}) {
+    for (const std::string limit : {"ulimit -s 8589934592", "ulimit -v 400000"}) {
+      ChildProcess server(
+          "/bin/sh",
+          {"-c", limit + " && exec \"$0\" --listen 127.0.0.1:0 " + list + " --threads 64",
+           ROLLCALLD_PATH});
+      EXPECT_EQ(server.await_end(), exited(kSystemError)) << limit;
+      EXPECT_NE(server.errors().find("rollcalld: cannot start: "), std::string::npos)
+          << server.errors();
+    }
+  }
+}
+
 // ---- Files ----
+
+constexpr std::size_t kFilesOfOneThread =
+    engine::limits::kFilesReserved + engine::limits::kFilesPerThread;
 
 TEST(Rollcalld, ConnectionsAboveTheFileLimitAreExit78) {
   constexpr std::size_t kFiles = 200;
-  constexpr std::size_t kRoom = kFiles - engine::limits::kFilesReserved;
-  ChildProcess process(ROLLCALLD_PATH, listening({"--connections-max", std::to_string(kRoom + 1)}),
-                       ChildProcess::FileLimit{kFiles, kFiles});
+  constexpr std::size_t kRoom = kFiles - kFilesOfOneThread;
+  const auto serving = [](std::size_t connections_max) {
+    return listening({"--threads", "1", "--connections-max", std::to_string(connections_max)});
+  };
+  ChildProcess process(ROLLCALLD_PATH, serving(kRoom + 1), ChildProcess::FileLimit{kFiles, kFiles});
   EXPECT_EQ(process.await_end(), exited(kConfig));
   EXPECT_EQ(process.errors(),
-            "rollcalld: the file limit of this process allows 136 connections, not 137\n");
+            "rollcalld: the file limit of this process allows 132 connections, not 133\n");
 
-  ServerProcess server(listening({"--connections-max", std::to_string(kRoom)}),
-                       ChildProcess::FileLimit{kFiles, kFiles});
+  ServerProcess server(serving(kRoom), ChildProcess::FileLimit{kFiles, kFiles});
   EXPECT_EQ(server.stop(), exited(0));
 }
 
 TEST(Rollcalld, RaisesItsSoftFileLimitToTheHardOne) {
-  ServerProcess server(listening({"--connections-max", "136"}), ChildProcess::FileLimit{20, 200});
+  ServerProcess server(listening({"--threads", "1", "--connections-max", "132"}),
+                       ChildProcess::FileLimit{20, 200});
   EXPECT_EQ(server.stop(), exited(0));
 }
 
 TEST(Rollcalld, DefaultOfConnectionsFollowsTheFileLimit) {
-  ServerProcess server(listening(), ChildProcess::FileLimit{66, 66});
+  constexpr std::size_t kFiles = kFilesOfOneThread + 2;
+  ServerProcess server(listening({"--threads", "1"}), ChildProcess::FileLimit{kFiles, kFiles});
   server.process().await_error_line("the file limit of this process allows 2 connections");
   SocketClient first(server.endpoint());
   ASSERT_TRUE(is_served(first));
@@ -432,7 +478,8 @@ TEST(Rollcalld, DefaultOfConnectionsFollowsTheFileLimit) {
 }
 
 TEST(Rollcalld, NoFilesForAnyConnectionIsExit78) {
-  ChildProcess process(ROLLCALLD_PATH, listening(), ChildProcess::FileLimit{64, 64});
+  ChildProcess process(ROLLCALLD_PATH, listening({"--threads", "1"}),
+                       ChildProcess::FileLimit{kFilesOfOneThread, kFilesOfOneThread});
   EXPECT_EQ(process.await_end(), exited(kConfig));
   EXPECT_EQ(lines_of(process.errors()).size(), 1u);
 }
