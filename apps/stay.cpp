@@ -41,7 +41,9 @@ Answer Stay::run() {
   Answer last_word = register_peer();
   if (!last_word.is_success) return last_word;
   while (!is_stopping_) {
-    wait(is_interrupted_ ? next_retry() : options_.ttl / kKeepAlivesPerTtl);
+    if (!is_interrupted_) wait(options_.ttl / kKeepAlivesPerTtl);
+    // Perhaps only now: even a connection that was just lost is not sought again at once.
+    if (is_interrupted_ && !is_stopping_) wait(next_retry());
     if (!is_stopping_ && !keep_on_list(last_word)) return last_word;
   }
   return client_.exchange(options_.request(Method::kLeave));

@@ -428,6 +428,20 @@ TEST_F(RollcallStay, RegistersAgainWhenTheConnectionIsLost) {
   EXPECT_EQ(stay_->await_error_line("", 1), complaint);
 }
 
+TEST_F(RollcallStay, ComesBackEverMoreSeldomToAServerThatHangsUpOnIt) {
+  start({});
+  const auto begin = std::chrono::steady_clock::now();
+  constexpr int kTimes = 3;
+  for (int i = 0; i < kTimes; ++i) {
+    expect_request("Register");
+    reply(kSuccessAnswer);
+    connection_->close();
+    reconnect();
+  }
+  // A quarter of a second, half, and one, of which half is random.
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(125 + 250 + 500));
+}
+
 TEST_F(RollcallStay, RegistersAgainWhenTheServerHasForgottenIt) {
   start(kShortTtl);
   expect_request("Register");
