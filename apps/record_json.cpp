@@ -91,6 +91,13 @@ std::optional<engine::Cookie> parse_cookie_of(const json& line) {
   return cookie;
 }
 
+std::uint16_t parse_port_of(const json& line) {
+  const json& value = line.at("port");
+  const auto port = value.is_number_integer() ? value.get<std::int64_t>() : 0;
+  if (port < 1 || port > 65535) throw Unreadable("the port is not a number from 1 to 65535");
+  return static_cast<std::uint16_t>(port);
+}
+
 OwnedRecord parse(const json& line) {
   OwnedRecord owned;
   store::Record& record = owned.record;
@@ -99,9 +106,7 @@ OwnedRecord parse(const json& line) {
   const auto host = engine::parse_host(line.at("host").get<std::string>());
   if (!host) throw Unreadable("the host is not an address");
   record.host = *host;
-  const auto port = line.at("port").get<std::int64_t>();
-  if (port < 1 || port > 65535) throw Unreadable("the port is not a number from 1 to 65535");
-  record.port = static_cast<std::uint16_t>(port);
+  record.port = parse_port_of(line);
   record.active = line.at("active").get<bool>();
   record.cookie = parse_cookie_of(line);
   record.deadline =
