@@ -52,7 +52,7 @@ enum class Outcome : std::uint8_t {
   // 500; nothing was changed.
   kRegistryFull,
   kHostFull,          // the host has as many active entries as one host may have
-  kStoreUnavailable,  // the store failed, and does not work again yet
+  kStoreUnavailable,  // the store failed, or too much waits for it
 
   // 999; the change was made, and whether it lasts is not known. The connection closes.
   kStoreFailed,     // while the change was on its way to the disk

@@ -70,8 +70,8 @@ struct CommitCounters {
 // entries out of memory instead. It reads a shard under its lock, and a change is in its lane
 // before that lock is free: so whatever was gathered before the reading began is in it.
 //
-// Nothing in here starts a thread, reads a clock or waits. `append`, `accepts`, `ticket` and
-// `counters` may be called on any thread, the rest on one, the store's.
+// Nothing in here starts a thread, reads a clock or waits. `append`, `accepts`, `ticket`,
+// `commit_soon` and `counters` may be called on any thread, the rest on one, the store's.
 class GroupCommit final : public engine::ChangeLog {
  public:
   // To write so much takes longer than to sync it: more of it at once saves little, and everybody
@@ -103,7 +103,7 @@ class GroupCommit final : public engine::ChangeLog {
   bool accepts() override;
   std::optional<engine::Ticket> ticket() override;
   // Calls `wake` unless that was done for the last ticket before. `ticket` does it by itself where
-  // a lane has kWorthASync bytes.
+  // a lane has kWorthASync bytes, and in kAsync always.
   void commit_soon() override;
 
   CommitCounters counters() const;

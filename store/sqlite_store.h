@@ -31,13 +31,13 @@ struct StoreSizes {
 // A store in one SQLite database, which docs/durability.md describes to operators.
 //
 //   append ──► journal   one row a batch, in order ──┐
-//                                                    ├──► load: the peers, then the journal on top
-//   maintain ─► peers    the list as of a journal ───┘
+//                                                    ├──► load: the list, then the journal on top
+//   maintain ─► entries  the list as of a journal ───┘
 //                        row, written anew now and then, a few rows a step
 //
 // It is in WAL mode and held exclusively. `sync` commits one transaction: the batch, a few rows of
-// maintenance, and the one row of `state` where it changed. A commit is one write and one sync of
-// the WAL; checkpoints are the store's own, small ones, after a commit.
+// maintenance, and the one row of `state` where it changed. A commit syncs the WAL once;
+// checkpoints are the store's own, small ones, after a commit.
 //
 // *A list is written anew* while the server goes on changing it. What the journal holds when the
 // copy begins is in the copy, because the registry knew it first; what comes later stays in the

@@ -22,13 +22,12 @@ struct Message {
 };
 
 // Finds the end of one request of the text dialect, and judges it. The machine is advanced as bytes
-// arrive, and never reads a byte twice, however they are split:
+// arrive, and goes on where it stopped, however they are split:
 //
 //              line            blank line
-//   kFirstLine ────► kHeaders ─┬────────────► kLines ──── last line, quiet, end of stream ──►
-//   message
-//                      ▲ │     └────────────► kCounted ── n bytes ──────────────────────────►
-//                      message └─┘ line  ContentLength
+//   kFirstLine ────► kHeaders ─┬────────────► kLines ──── last line, quiet, end ──► message
+//                      ▲ │     └────────────► kCounted ── n bytes ────────────────► message
+//                      └─┘ line  ContentLength
 //
 // Errors in the first line or a header end it at the end of that line; everything else is judged at
 // the end of the message. A default-constructed parser is at the start of a request.

@@ -77,8 +77,8 @@ def apply(patch, root, *options):
 def check():
     """Whether there are enough patches, each says what the mistake is, and each applies."""
     fine = True
-    if len(patches()) <= 40:
-        say("there should be more than forty planted bugs")
+    if len(patches()) <= 90:
+        say("there should be more than ninety planted bugs")
         fine = False
     if CANARY not in {patch.stem for patch in patches()}:
         say("there is no canary")

@@ -65,6 +65,10 @@ double seconds_of_children() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--help") {
+    std::cout << kUsage;
+    return EXIT_SUCCESS;
+  }
   sim::Campaign campaign;
   if (!parse(argc, argv, campaign)) {
     std::cerr << kUsage;
