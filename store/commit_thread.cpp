@@ -3,6 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdint>
+#endif
+
 #include "engine/limits.h"
 
 namespace rollcall::store {
@@ -10,6 +17,26 @@ namespace {
 
 // Of the last commit, before the thread gives up.
 constexpr int kLastTries = 3;
+
+// Asks for the shortest slices of the processor there are. This thread mostly waits for the disk,
+// and when that is done everybody waits for this thread: with slices shorter than theirs it goes on
+// at once, and does not wait until a busy engine's has passed, which may be milliseconds.
+// Linux 6.12 and later heed it (sched_setattr(2)); nothing depends on it.
+void ask_for_short_slices() {
+#if defined(__linux__)
+  constexpr std::uint64_t kSliceNs = 100'000;
+  struct {  // sched_attr, as it was first
+    std::uint32_t size, policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime_ns, deadline_ns, period_ns;
+  } attributes{};
+  if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
+  attributes.runtime_ns = kSliceNs;
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
+#endif
+}
 
 }  // namespace
 
@@ -38,6 +65,7 @@ bool CommitThread::stop() {
 }
 
 void CommitThread::run() {
+  ask_for_short_slices();
   while (wait()) commit();
   is_durable_ = commit_the_rest();
 }
