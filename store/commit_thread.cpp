@@ -26,11 +26,14 @@ void ask_for_short_slices() {
 #if defined(__linux__)
   constexpr std::uint64_t kSliceNs = 100'000;
   struct {  // sched_attr, as it was first
-    std::uint32_t size, policy;
+    std::uint32_t size;
+    std::uint32_t policy;
     std::uint64_t flags;
     std::int32_t nice;
     std::uint32_t priority;
-    std::uint64_t runtime_ns, deadline_ns, period_ns;
+    std::uint64_t runtime_ns;
+    std::uint64_t deadline_ns;
+    std::uint64_t period_ns;
   } attributes{};
   if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
   attributes.runtime_ns = kSliceNs;

@@ -43,17 +43,16 @@ class ExtendibleTable {
 
   std::size_t size() const { return size_; }
 
+  // Memory held, in bytes; of a segment, and of all.
   static constexpr std::size_t segment_bytes() { return sizeof(Segment); }
-
-  // Memory held, in bytes.
   std::size_t bytes() const {
-    return segments_.size() * sizeof(Segment) + segments_.capacity() * sizeof(segments_[0]) +
+    return segments_.size() * segment_bytes() + segments_.capacity() * sizeof(segments_[0]) +
            directory_.capacity() * sizeof(directory_[0]);
   }
 
   // By how much an insert raises `bytes` at the most, unless many hashes coincide.
   std::size_t growth() const {
-    return sizeof(Segment) + (segments_.capacity() + directory_.capacity()) * sizeof(Segment*);
+    return segment_bytes() + (segments_.capacity() + directory_.capacity()) * sizeof(Segment*);
   }
 
   // Asks the processor to load what a lookup of `hash` will read first: into its second cache,

@@ -86,8 +86,8 @@ struct Requester {
 //                                              ◄─number─ listing_    (active)
 //                                              ◄─number─ inactive_   (inactive)
 //
-// An entry is free, active or inactive; see *Leases* in docs/protocol.md. One whose
-// deadline has come counts as inactive at once, whether or not the sweep has met it yet.
+// An entry is free, active or inactive; see *Leases* in docs/protocol.md. One whose deadline has
+// come counts as inactive at once, whether or not the sweep has met it yet.
 class Shard {
  public:
   Shard(const ShardOptions& options, Admission& admission, const HashKey& hash_key,
