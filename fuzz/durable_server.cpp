@@ -61,12 +61,14 @@ void DurableServer::Tap::append(const Change& change) {
   versions.push_back(version);
   server_.told_.push_back({nick, versions.size(), std::nullopt});
   ++server_.changes_;
+  const bool was_behind = server_.group_->is_behind();
   server_.group_->append(change);
+  server_.wakes_due_ += !was_behind && server_.group_->is_behind();
 }
 
 std::optional<Ticket> DurableServer::Tap::ticket() {
   const std::optional<Ticket> ticket = server_.group_->ticket();
-  server_.is_asked_ = true;
+  server_.wakes_due_ += !std::exchange(server_.is_asked_, true);
   for (ToldChange& told : server_.told_) {
     if (!told.ticket.has_value()) told.ticket = ticket;
   }
@@ -294,10 +296,14 @@ void DurableServer::reopen(Client& client, const HostAddress& host) {
 
 // ---- The store's thread ----
 
-void DurableServer::begin_gather() {
-  if (wakes_ != (is_asked_ ? 1u : 0u)) broken("woken too often, or not at all");
+void DurableServer::end_epoch() {
+  if (wakes_ != wakes_due_) broken("woken too often, or not at all");
   is_asked_ = false;
-  wakes_ = 0;
+  wakes_ = wakes_due_ = 0;
+}
+
+void DurableServer::begin_gather() {
+  end_epoch();
   group_->begin_gather();
   for (auto& [nick, history] : history_) history.gathered = history.versions.size();
   changes_gathered_ = changes_;
@@ -312,9 +318,7 @@ void DurableServer::finish_gather() {
 
 void DurableServer::gather() {
   finish_gather();
-  if (wakes_ != (is_asked_ ? 1u : 0u)) broken("woken too often, or not at all");
-  is_asked_ = false;
-  wakes_ = 0;
+  end_epoch();
   group_->gather();
   for (auto& [nick, history] : history_) history.gathered = history.versions.size();
   changes_gathered_ = changes_;
@@ -573,7 +577,7 @@ void DurableServer::open_for_business(const store::LeaseClock& clock) {
   entries_ = std::make_unique<store::RegistryEntries>(*registry_, clock);
   group_ = std::make_unique<store::GroupCommit>(group_options_, *store_, *entries_, clock);
   is_asked_ = is_gathering_ = false;
-  wakes_ = 0;
+  wakes_ = wakes_due_ = 0;
   group_->wake_with([this] { ++wakes_; });
   tap_ = std::make_unique<Tap>(*this);
   engine_ =

@@ -95,6 +95,7 @@ class DurableServer {
   void check_output(const Client& client) const;
 
   void gather();
+  void end_epoch();
   void begin_gather();
   void finish_gather();
   store::Resolved commit();
@@ -152,7 +153,9 @@ class DurableServer {
   std::size_t next_lane_ = 0;  // of a gathering that is under way
   bool is_gathering_ = false;
   bool is_asked_ = false;  // a ticket of this epoch was asked for
-  std::size_t wakes_ = 0;  // in this epoch
+  // In this epoch.
+  std::size_t wakes_ = 0;
+  std::size_t wakes_due_ = 0;
 };
 
 }  // namespace rollcall::fuzz

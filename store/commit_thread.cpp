@@ -48,7 +48,7 @@ CommitThread::CommitThread(GroupCommit& group, ReadClocks read_clocks, OnResolve
   group_.wake_with([this] {
     {
       const std::lock_guard lock(mutex_);
-      if (std::exchange(is_woken_, true)) return;
+      is_woken_ = true;
     }
     changed_.notify_one();
   });
@@ -77,7 +77,8 @@ bool CommitThread::wait() {
   const engine::Instant now = read_clocks_().now;
   std::unique_lock lock(mutex_);
   if (pause_until_ > now) {
-    changed_.wait_for(lock, pause_until_ - now, [this] { return is_stopping_; });
+    const auto may_not_wait = [this] { return is_stopping_ || group_.is_behind(); };
+    changed_.wait_for(lock, pause_until_ - now, may_not_wait);
   }
   const engine::Instant due = group_.due();
   const auto has_news = [this] { return is_woken_ || is_stopping_; };

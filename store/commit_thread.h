@@ -15,7 +15,7 @@ namespace rollcall::store {
 // once where more has come meanwhile. While nothing is asked for it sleeps; it wakes by itself only
 // to try a store again that failed, and to go on with maintenance. Where answers do not wait
 // (Durability::kAsync), changes gather for limits::kAsyncCommit, and for less while the list is
-// written anew.
+// written anew or too much is on its way (GroupCommit::is_behind).
 class CommitThread {
  public:
   using ReadClocks = std::function<ClockReading()>;

@@ -28,7 +28,7 @@ bool raise(std::atomic<Ticket>& to, Ticket ticket) {
 GroupCommit::GroupCommit(const Options& options, Store& store, EntrySource& entries,
                          const LeaseClock& clock)
     : options_(options),
-      lane_bytes_max_(options.pending_bytes_max / options.shards),
+      counted_step_(options.pending_bytes_max / kUncountedPart / options.shards),
       store_(store),
       entries_(entries),
       clock_(clock) {
@@ -42,14 +42,19 @@ void GroupCommit::append(const engine::Change& change) {
   const std::lock_guard lock(lane.mutex);
   pack(record, lane.packed);
   ++lane.changes;
-  const std::size_t bytes = lane.packed.size();
-  if (bytes > lane_bytes_max_) is_full_.store(true, std::memory_order_relaxed);
-  if (bytes > lane_bytes_max_ / kHeldPart) is_behind_.store(true, std::memory_order_relaxed);
-  if (bytes >= kWorthASync) is_worth_a_sync_.store(true, std::memory_order_relaxed);
+  if (lane.packed.size() >= kWorthASync) is_worth_a_sync_.store(true, std::memory_order_relaxed);
+  if (lane.packed.size() - lane.counted >= counted_step_) count(lane);
+}
+
+void GroupCommit::count(Lane& lane) {
+  const bool was_behind = is_behind();
+  pending_bytes_ += lane.packed.size() - std::exchange(lane.counted, lane.packed.size());
+  if (!was_behind && is_behind() && wake_) wake_();
 }
 
 bool GroupCommit::accepts() {
-  return is_working_.load(std::memory_order_relaxed) && !is_full_.load(std::memory_order_relaxed);
+  return is_working_.load(std::memory_order_relaxed) &&
+         pending_bytes_.load(std::memory_order_relaxed) <= options_.pending_bytes_max;
 }
 
 std::optional<Ticket> GroupCommit::ticket() {
@@ -58,7 +63,7 @@ std::optional<Ticket> GroupCommit::ticket() {
   // Where no answer waits, nobody else asks for the commit.
   const bool is_async = options_.durability == Durability::kAsync;
   if (is_async || is_worth_a_sync_.load(std::memory_order_relaxed)) commit_soon();
-  if (is_async && !is_behind_.load(std::memory_order_relaxed)) return std::nullopt;
+  if (is_async && !is_behind()) return std::nullopt;
   return ticket;
 }
 
@@ -69,9 +74,6 @@ void GroupCommit::commit_soon() {
 void GroupCommit::gather() {
   begin_gather();
   for (std::size_t shard = 0; shard < lanes_.size(); ++shard) gather_lane(shard);
-  // A lane that is over its bounds again says so with its next change.
-  is_full_.store(false, std::memory_order_relaxed);
-  is_behind_.store(false, std::memory_order_relaxed);
   is_worth_a_sync_.store(false, std::memory_order_relaxed);
 }
 
@@ -82,6 +84,7 @@ void GroupCommit::gather_lane(std::size_t shard) {
   {
     const std::lock_guard lock(lane.mutex);
     lane.packed.swap(spare_);
+    pending_bytes_ -= std::exchange(lane.counted, 0);
     batch_changes_ += std::exchange(lane.changes, 0);
   }
   batch_ += spare_;

@@ -82,6 +82,10 @@ class GroupCommit final : public engine::ChangeLog {
   // slowed down to what the disk takes before any of them is refused.
   static constexpr std::size_t kHeldPart = 4;
 
+  // Of `pending_bytes_max`: what all lanes together may hold that is not counted yet. So few
+  // changes touch what all threads share.
+  static constexpr std::size_t kUncountedPart = 64;
+
   // Maintenance is done with commits that there are anyway. So long after the beginning of one it
   // goes on by itself: at once, it would make many commits with few changes each.
   static constexpr engine::Duration kMaintenancePause = std::chrono::milliseconds(1);
@@ -89,7 +93,7 @@ class GroupCommit final : public engine::ChangeLog {
   struct Options {
     std::size_t shards = 1;  // of the registry
     Durability durability = Durability::kSync;
-    std::size_t pending_bytes_max = engine::limits::kPendingBytesMax;
+    std::size_t pending_bytes_max = engine::limits::kPendingBytesMax;  // in all lanes
   };
 
   // `store` is loaded, `entries` are those of the registry, `clock` is as of the recovery. The
@@ -105,13 +109,16 @@ class GroupCommit final : public engine::ChangeLog {
   // Calls `wake` unless that was done for the last ticket before. `ticket` does it by itself where
   // a lane has kWorthASync bytes, and in kAsync always.
   void commit_soon() override;
+  // So much is on its way that answers wait in kAsync, too.
+  bool is_behind() const { return pending_bytes_.load() > options_.pending_bytes_max / kHeldPart; }
 
   CommitCounters counters() const;
 
   // ---- The store's thread ----
 
   // From here on `commit_soon` lets it know through `wake`, on any thread, that there is something
-  // to gather. REQUIRES: no engine is in use yet, or none is any more.
+  // to gather; and `append` does where that makes `is_behind` true. REQUIRES: no engine is in use
+  // yet, or none is any more.
   void wake_with(std::function<void()> wake) { wake_ = std::move(wake); }
 
   // Takes over what was appended.
@@ -139,6 +146,7 @@ class GroupCommit final : public engine::ChangeLog {
   struct alignas(64) Lane {
     std::mutex mutex;
     std::string packed;
+    std::size_t counted = 0;  // of these bytes, in `pending_bytes_`
     std::uint64_t changes = 0;
   };
 
@@ -147,8 +155,10 @@ class GroupCommit final : public engine::ChangeLog {
   void note_success();
   void note_failure(Result result, engine::Instant now);
 
+  void count(Lane& lane);
+
   const Options options_;
-  const std::size_t lane_bytes_max_;
+  const std::size_t counted_step_;  // of a lane's bytes
   Store& store_;
   EntrySource& entries_;
   LeaseClock clock_;
@@ -159,9 +169,8 @@ class GroupCommit final : public engine::ChangeLog {
   std::atomic<engine::Ticket> asked_{0};  // the highest ticket that was asked for
   std::atomic<engine::Ticket> woken_{0};  // the highest one that `wake_` was called for
   std::atomic<bool> is_working_{true};
-  std::atomic<bool> is_full_{false};
-  std::atomic<bool> is_behind_{false};
   std::atomic<bool> is_worth_a_sync_{false};
+  std::atomic<std::size_t> pending_bytes_{0};  // in all lanes, as far as they are counted
 
   // The store's thread.
   engine::Ticket gathered_ = 0;  // the last epoch that was counted up from

@@ -180,5 +180,19 @@ TEST(CommitThread, LetsChangesGatherWhereAnswersDoNotWait) {
   EXPECT_EQ(under_test.under_test.found().versions.at("bob"), 50);
 }
 
+// Its clock goes backward, so that no pause ever ends by itself.
+TEST(CommitThread, DoesNotPauseWhileTooMuchIsOnItsWay) {
+  GroupCommit::Options options;
+  options.durability = Durability::kAsync;
+  options.pending_bytes_max = 1000;
+  ThreadUnderTest under_test(options, -1h);
+  under_test.change("alice");
+  EXPECT_TRUE(under_test.wait_for_commits(1));
+  for (std::size_t commits = 1; commits <= 10; ++commits) {
+    while (!under_test.under_test.group.is_behind()) under_test.append("bob");
+    EXPECT_TRUE(under_test.wait_for_commits(commits + 1));
+  }
+}
+
 }  // namespace
 }  // namespace rollcall::store

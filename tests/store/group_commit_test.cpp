@@ -116,19 +116,30 @@ TEST(GroupCommitOptions, AsyncAsksNobodyToWait) {
   EXPECT_FALSE(under_test.group.accepts());
 }
 
+// What one change of alice's takes, packed.
+std::size_t change_bytes() {
+  CommitUnderTest under_test;
+  under_test.change("alice");
+  under_test.commit();
+  return under_test.group.counters().bytes;
+}
+
 TEST(GroupCommitOptions, AsyncAnswersWaitWhileTooMuchIsOnItsWay) {
-  CommitUnderTest one{GroupCommit::Options{}};
-  one.change("alice");
-  one.commit();
   GroupCommit::Options options;
   options.durability = Durability::kAsync;
-  options.pending_bytes_max = GroupCommit::kHeldPart * 3 * one.group.counters().bytes;
+  options.pending_bytes_max = GroupCommit::kHeldPart * 3 * change_bytes();
   CommitUnderTest under_test(options);
   for (int i = 0; i < 3; ++i) {
     under_test.change("alice");
     EXPECT_EQ(under_test.group.ticket(), std::nullopt);
+    EXPECT_FALSE(under_test.group.is_behind());
   }
+  EXPECT_EQ(under_test.wakes, 1);
   under_test.change("alice");
+  EXPECT_EQ(under_test.wakes, 2) << "it is to go on before its time";
+  EXPECT_TRUE(under_test.group.is_behind());
+  under_test.change("alice");
+  EXPECT_EQ(under_test.wakes, 2);
   const auto ticket = under_test.group.ticket();
   ASSERT_TRUE(ticket.has_value());
   EXPECT_TRUE(under_test.group.accepts()) << "nobody is refused yet";
@@ -140,22 +151,48 @@ TEST(GroupCommitOptions, AsyncAnswersWaitWhileTooMuchIsOnItsWay) {
   EXPECT_EQ(under_test.group.ticket(), std::nullopt);
 }
 
+// In all lanes together, whichever they are in.
 TEST(GroupCommitOptions, PendingChangesAreBounded) {
-  GroupCommit::Options options;
-  options.pending_bytes_max = 1000;
-  options.shards = 2;
-  CommitUnderTest under_test(options);
-  int changes = 0;
-  while (under_test.group.accepts()) {
-    under_test.change("alice", 1);
-    ASSERT_LT(++changes, 1000);
+  constexpr int kChangesMax = 1000;
+  constexpr std::uint32_t kShards = 16;
+  for (const std::uint32_t used : {1u, 2u, kShards}) {
+    GroupCommit::Options options;
+    options.pending_bytes_max = kChangesMax * change_bytes();
+    options.shards = kShards;
+    CommitUnderTest under_test(options);
+    const auto change = [&](std::uint32_t i) {
+      under_test.change("ali" + std::to_string(10 + i % used), i % used);
+    };
+    for (std::uint32_t i = 0; i < kChangesMax; ++i) {
+      ASSERT_TRUE(under_test.group.accepts()) << i;
+      change(i);
+    }
+    EXPECT_TRUE(under_test.group.accepts()) << "just as much as may be";
+    change(kChangesMax);
+    EXPECT_FALSE(under_test.group.accepts());
+    under_test.group.gather();
+    EXPECT_TRUE(under_test.group.accepts());
+    under_test.group.commit(under_test.clocks);
+    EXPECT_EQ(under_test.found().versions, under_test.list.versions());
   }
-  EXPECT_GE(changes, 500 / static_cast<int>(kPackedRecordBytesMax));
-  EXPECT_LE(changes, 500 / static_cast<int>(kPackedRecordBytesMin) + 1);
-  under_test.group.gather();
-  EXPECT_TRUE(under_test.group.accepts());
-  under_test.group.commit(under_test.clocks);
-  EXPECT_EQ(under_test.found().versions.at("alice"), changes);
+}
+
+TEST(GroupCommitOptions, ChangesThatAreNotCountedYetAreFew) {
+  constexpr std::uint32_t kShards = 4;
+  GroupCommit::Options options;
+  options.pending_bytes_max = std::size_t{1} << 20;
+  options.shards = kShards;
+  CommitUnderTest under_test(options);
+  const std::size_t each = change_bytes();
+  std::size_t bytes = 0;
+  for (std::uint32_t i = 0; under_test.group.accepts(); ++i) {
+    ASSERT_LT(i, 1'000'000u);
+    under_test.change("alice", i % kShards);
+    bytes += each;
+  }
+  EXPECT_GT(bytes, options.pending_bytes_max);
+  EXPECT_LE(bytes, options.pending_bytes_max +
+                       options.pending_bytes_max / GroupCommit::kUncountedPart + each);
 }
 
 // ---- Failures ----
