@@ -97,7 +97,8 @@ inline constexpr std::size_t kOutputHighMark = std::size_t{64} << 10;
 // for it: ten thousand clients that send on and on while the disk is stuck pin some hundred
 // megabytes. A client with 64 requests in flight never comes near it.
 inline constexpr std::size_t kHeldAnswersMax = 256;
-// One thread's waiting output. A connection that would take it higher is reset.
+// One thread's waiting output. Where it would be more, the connections whose output made no progress
+// for the longest time are reset.
 inline constexpr std::size_t kOutputTotalMax = std::size_t{256} << 20;
 // One read: a full batch of long requests, and a flooder's fair share of a turn.
 inline constexpr std::size_t kReadBytesMax = std::size_t{64} << 10;
@@ -121,15 +122,14 @@ inline constexpr Duration kStopTime = 500ms;
 
 // ---- Changes on their way to disk ----
 
-// Changes that wait for the store's thread, packed; each shard has its share. While there are more,
-// further ones are refused: the disk stands still. At two million changes a second that takes half
-// a second.
+// Changes that wait for the store's thread, packed. While there are more, further ones are refused:
+// the disk stands still. At two million changes a second that takes half a second.
 inline constexpr std::size_t kPendingBytesMax = std::size_t{64} << 20;
 // A store that failed is tried again this much later: soon after space was freed, and not so often
 // that a broken disk is all that the server is busy with.
 inline constexpr Duration kStoreRetry = 1s;
 // Where answers do not wait for the disk, changes reach it at most this often, unless the list is
-// being written anew.
+// being written anew or a quarter of kPendingBytesMax waits.
 inline constexpr Duration kAsyncCommit = 100ms;
 
 // ---- Relations ----

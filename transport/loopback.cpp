@@ -456,9 +456,8 @@ void Loopback::tell_engine(Connection& connection, Call call) {
     connection.stall_at = now_ + options_.output_stall;
   }
 
-  if (output_bytes_ > options_.output_total_max) {
-    reset_by_server(connection);
-  } else if (!engine_.is_open(connection.session)) {
+  reset_longest_waiting(connection);
+  if (connection.has_session() && !engine_.is_open(connection.session)) {
     connection.unconsumed = 0;
     connection.phase = Phase::kFlushing;
   }
@@ -540,6 +539,18 @@ void Loopback::drain(Connection& connection) {
   if (in.take_end(now_) != StreamEnd::kNone || connection.drained == limits::kDrainBytesMax ||
       connection.drain_until <= now_) {
     leave(connection);
+  }
+}
+
+// While too much waits to be sent; `last` where no other waits.
+void Loopback::reset_longest_waiting(Connection& last) {
+  while (output_bytes_ > options_.output_total_max) {
+    Connection* longest = &last;
+    for (const auto& [session, number] : by_session_) {
+      if (at(number).stall_at < longest->stall_at) longest = &at(number);
+    }
+    reset_by_server(*longest);
+    if (longest != &last) reschedule(*longest);
   }
 }
 

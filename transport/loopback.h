@@ -186,6 +186,7 @@ class Loopback {
   void take_input(Connection& connection);
   void flush(Connection& connection);
   void drain(Connection& connection);
+  void reset_longest_waiting(Connection& last);
   void reset_by_server(Connection& connection);
   void leave(Connection& connection);
   void forget(std::uint32_t number);

@@ -29,14 +29,16 @@ struct TcpOptions {
   std::size_t connections_per_host_max = engine::limits::kDefaultConnectionsPerHostMax;
   // Shorter where a test cannot wait for it.
   engine::Duration output_stall = engine::limits::kOutputStall;
+  // A thread's. Less where a test cannot fill it.
+  std::size_t output_total_max = engine::limits::kOutputTotalMax;
 };
 
 // What an operator may want to know of besides the counters.
 enum class TcpEvent : std::uint8_t {
-  kHostFull,        // accepted and closed: the host has as many connections as one may have
-  kMadeRoom,        // the longest idle connection was closed for a new one
-  kOutputStalled,   // reset: its output made no progress for TcpOptions::output_stall
-  kOutputTooMuch,   // reset: with its output the thread would hold over limits::kOutputTotalMax
+  kHostFull,       // accepted and closed: the host has as many connections as one may have
+  kMadeRoom,       // the longest idle connection was closed for a new one
+  kOutputStalled,  // reset: its output made no progress for TcpOptions::output_stall
+  kOutputTooMuch,  // reset: the thread held over TcpOptions::output_total_max, this one for longest
   kFilesExhausted,  // accepting pauses: the process or the system has no file or memory left
   kAcceptFailed,    // accepting failed for another reason, and pauses as well
 };

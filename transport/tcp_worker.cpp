@@ -87,7 +87,7 @@ void TcpWorker::check_invariants() {
     ROLLCALL_ASSERT(open == engine_.sessions());
     ROLLCALL_ASSERT(open <= load());
     ROLLCALL_ASSERT(bytes == counted_bytes_);
-    ROLLCALL_ASSERT(bytes <= limits::kOutputTotalMax);
+    ROLLCALL_ASSERT(bytes <= options_.output_total_max);
   });
 }
 
@@ -365,7 +365,8 @@ void TcpWorker::settle(TcpConnection& c) {
   if (c.output.held() > 0) commit_soon();
   if (is_lost) return close(c);
   count_buffers(c);
-  if (counted_bytes_ > limits::kOutputTotalMax) return reset(c, TcpEvent::kOutputTooMuch);
+  reset_longest_waiting(c);
+  if (c.stage == TcpStage::kClosed) return;
 
   if (waits_for_writable(c)) {
     // That the system takes more is the progress that a stalled output lacks. Held input counts as
@@ -379,6 +380,15 @@ void TcpWorker::settle(TcpConnection& c) {
     if (c.stage == TcpStage::kFlushing && c.output.empty()) return finish(c);
   }
   watch(c);
+}
+
+// While too much waits to be sent. Who reads, or only waits for the store, need not go for others
+// that do not read; `last` goes where there are none.
+void TcpWorker::reset_longest_waiting(TcpConnection& last) {
+  while (counted_bytes_ > options_.output_total_max) {
+    end_waiting(patience_.empty() ? last : *connections_[patience_.front()],
+                TcpEvent::kOutputTooMuch);
+  }
 }
 
 bool TcpWorker::waits_for_readable(const TcpConnection& connection) {
@@ -446,12 +456,7 @@ void TcpWorker::run_quiet() {
 
 void TcpWorker::run_patience() {
   for (int i = 0; i < kDeadlinesPerTurn && patience_.earliest() <= time_.now; ++i) {
-    TcpConnection& connection = *connections_[patience_.front()];
-    if (connection.stage == TcpStage::kDraining) {
-      close(connection);
-    } else {
-      reset(connection, TcpEvent::kOutputStalled);
-    }
+    end_waiting(*connections_[patience_.front()], TcpEvent::kOutputStalled);
   }
 }
 
@@ -487,9 +492,12 @@ void TcpWorker::close(TcpConnection& connection) {
   end_if_stopped();
 }
 
-void TcpWorker::reset(TcpConnection& connection, TcpEvent why) {
-  events_.report(why, connection.host);
-  connection.socket.close_with_reset();
+// Waiting for a client that does not go on: `why` counts if that loses answers.
+void TcpWorker::end_waiting(TcpConnection& connection, TcpEvent why) {
+  if (connection.stage != TcpStage::kDraining) {
+    events_.report(why, connection.host);
+    connection.socket.close_with_reset();
+  }
   close(connection);
 }
 

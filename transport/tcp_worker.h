@@ -127,6 +127,7 @@ class TcpWorker {
   void settle(TcpConnection& connection);
   void stop_serving(TcpConnection& connection);
   void finish(TcpConnection& connection);
+  void reset_longest_waiting(TcpConnection& last);
   static bool waits_for_readable(const TcpConnection& connection);
   static bool waits_for_writable(const TcpConnection& connection);
   void watch(TcpConnection& connection);
@@ -140,7 +141,7 @@ class TcpWorker {
 
   // The end. A connection that is closed lives on until the turn is over.
   void close(TcpConnection& connection);
-  void reset(TcpConnection& connection, TcpEvent why);
+  void end_waiting(TcpConnection& connection, TcpEvent why);
   void make_room();
   void publish_idleness();
   void stop();

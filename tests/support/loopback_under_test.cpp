@@ -56,7 +56,8 @@ class LoopbackUnderTest final : public TransportUnderTest {
         loopback_(engine_, {.quiet = options.quiet,
                             .connections_max = options.connections_max,
                             .connections_per_host_max = options.connections_per_host_max,
-                            .output_stall = options.output_stall}) {}
+                            .output_stall = options.output_stall,
+                            .output_total_max = options.output_total_max}) {}
 
   std::unique_ptr<ClientUnderTest> connect(const engine::HostAddress& from) override {
     return std::make_unique<LoopbackClientUnderTest>(loopback_, from);

@@ -217,6 +217,7 @@ class TcpUnderTest final : public TransportUnderTest {
     tcp.connections_max = options.connections_max;
     tcp.connections_per_host_max = options.connections_per_host_max;
     tcp.output_stall = options.output_stall;
+    tcp.output_total_max = options.output_total_max;
     return tcp;
   }
 

@@ -30,6 +30,7 @@ struct ServerOptions {
   std::size_t connections_max = engine::limits::kDefaultConnectionsMax;
   std::size_t connections_per_host_max = engine::limits::kDefaultConnectionsPerHostMax;
   engine::Duration output_stall = engine::limits::kOutputStall;
+  std::size_t output_total_max = engine::limits::kOutputTotalMax;  // a thread's
   // Null where answers wait for no store.
   engine::ChangeLog* changes = nullptr;
   // Of the seeded source that takes the place of the system's randomness.

@@ -301,6 +301,26 @@ TEST_P(TransportConformance, AClientThatNeverReadsIsReset) {
   EXPECT_EQ(client->state(), ClientState::kReset);
 }
 
+TEST_P(TransportConformance, WhoTakesTheOutputOverItsTotalIsNotTheOneThatGoes) {
+  constexpr std::size_t kRequests = 2000;
+  constexpr std::size_t kClientsMax = 100;
+  serve({.registry = {.peers_per_host_max = 5000}, .output_total_max = 1'000'000});
+  const auto reader = connect();
+  const std::size_t answer = fill_list(*reader, 20'000);
+  std::vector<std::unique_ptr<ClientUnderTest>> clients;
+  while (transport_->connections() == clients.size() + 1) {
+    ASSERT_LT(clients.size(), kClientsMax);
+    clients.push_back(connect());
+    clients.back()->stop_reading();
+    clients.back()->send(repeated("PQuery P2Pv1\n\npeer0\n", kRequests));
+    transport_->pass(30ms);
+  }
+
+  expect_is_served(*reader);
+  clients.back()->read_on();
+  EXPECT_EQ(clients.back()->await(kRequests * answer).size(), kRequests * answer);
+}
+
 TEST_P(TransportConformance, AClientThatGoesWhileItsAnswersWaitIsForgotten) {
   serve({.registry = {.peers_per_host_max = 5000}});
   auto client = connect();

@@ -134,22 +134,33 @@ TEST(Loopback, AClosingAnswerIsFlushedBeforeTheEnd) {
   EXPECT_EQ(client.state(), ClientState::kEnded);
 }
 
-TEST(Loopback, TheConnectionThatTakesTheOutputOverItsTotalIsReset) {
-  LoopbackServer server({.output_total_max = 100'000});
-  const std::size_t answer = server.fill_list(2000);
-  std::vector<LoopbackClient> clients;
-  std::size_t waiting = 0;
-  do {
-    clients.push_back(server.loopback.connect(kAlice));
-    clients.back().stop_reading();
-    clients.back().window(1);
-    server.exchange(clients.back(), "PQuery P2Pv1\n\npeer0\n");
-    waiting += answer;
-  } while (waiting <= 100'000);
-  EXPECT_EQ(clients.back().state(), ClientState::kReset);
-  EXPECT_EQ(server.loopback.connections(), clients.size() - 1);
-  EXPECT_LE(server.loopback.waiting_output_bytes(), 100'000u);
-  EXPECT_EQ(clients.front().state(), ClientState::kOpen);
+TEST(Loopback, WaitingOutputIsBounded) {
+  constexpr std::size_t kAnswers = 3;
+  const std::size_t answer = LoopbackServer().fill_list(2000);
+  for (const std::size_t spare : {0u, 1u}) {
+    LoopbackServer server({.output_total_max = kAnswers * answer - spare});
+    server.fill_list(2000);
+    std::vector<LoopbackClient> clients;
+    for (std::size_t i = 0; i < kAnswers; ++i) {
+      clients.push_back(server.loopback.connect(kAlice));
+      clients.back().stop_reading();
+      clients.back().window(0);
+      server.exchange(clients.back(), "PQuery P2Pv1\n\npeer0\n");
+      server.loopback.advance(1s);
+    }
+    EXPECT_EQ(clients.front().state(), spare == 0 ? ClientState::kOpen : ClientState::kReset);
+    EXPECT_EQ(server.loopback.connections(), kAnswers - spare);
+    EXPECT_EQ(server.loopback.waiting_output_bytes(), (kAnswers - spare) * answer);
+  }
+}
+
+TEST(Loopback, WhoAloneHasTooMuchOutputIsReset) {
+  LoopbackServer server({.output_total_max = LoopbackServer().fill_list(5000) - 1});
+  server.fill_list(5000);
+  LoopbackClient client = server.loopback.connect(kAlice);
+  server.exchange(client, "PQuery P2Pv1\n\npeer0\n");
+  EXPECT_EQ(client.state(), ClientState::kReset);
+  EXPECT_EQ(server.loopback.waiting_output_bytes(), 0u);
 }
 
 TEST(Loopback, AFlooderDelaysOthersByOneReadAtMost) {
