@@ -64,7 +64,8 @@ class SystemFiles final : public Files {
   Status status(const std::string& path) override {
     struct stat found {};
     if (::stat(path.c_str(), &found) != 0) {
-      return {.error = errno == ENOENT ? 0 : errno};
+      if (errno != ENOENT) return {.error = errno};
+      return {.exists = ::lstat(path.c_str(), &found) == 0};
     }
     return {.exists = true,
             .is_regular = S_ISREG(found.st_mode),

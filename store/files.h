@@ -15,8 +15,8 @@ class Files {
   virtual ~Files() = default;
 
   struct Status {
-    int error = 0;  // of the look itself, other than ENOENT
-    bool exists = false;
+    int error = 0;        // of the look itself, other than ENOENT
+    bool exists = false;  // a link that leads nowhere does, too
     bool is_regular = false;
     std::uint64_t bytes = 0;
   };

@@ -30,6 +30,10 @@ Result result_of(int sqlite_result) {
       return Result::kDone;
     case SQLITE_IOERR_FSYNC:
     case SQLITE_IOERR_DIR_FSYNC:
+    // What cannot be read may be what a checkpoint is to save, or a start to find.
+    case SQLITE_IOERR_READ:
+    case SQLITE_IOERR_SHORT_READ:
+    case SQLITE_IOERR_CORRUPTFS:
       return Result::kDistrusted;
     default:
       break;
@@ -83,9 +87,11 @@ std::optional<OpenError> SqliteStore::open_file() {
 }
 
 std::optional<OpenError> SqliteStore::make_file(const StateRow& state, EntrySource* entries) {
-  if (auto error = file_.write_new(state, entries)) return error;
-  if (auto error = file_.publish_new()) return error;
-  return file_.take_over();
+  std::optional<OpenError> error = file_.write_new(state, entries);
+  if (!error.has_value()) error = file_.publish_new();
+  if (!error.has_value()) error = file_.take_over();
+  if (error.has_value()) file_.remove();
+  return error;
 }
 
 std::optional<OpenError> SqliteStore::make(std::string path, Options options, EntrySource& entries,

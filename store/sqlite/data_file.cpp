@@ -101,7 +101,13 @@ std::optional<OpenError> DataFile::look(bool& exists) {
   if (status.error != 0) return error_of_errno(status.error);
   exists = status.exists;
   if (exists && !status.is_regular) return damaged("it is not a regular file");
-  return std::nullopt;
+  if (exists) return std::nullopt;
+  const Files::Status wal = files_.status(wal_path());
+  if (wal.error != 0) return error_of_errno(wal.error);
+  if (wal.bytes == 0) return std::nullopt;
+  return OpenError{Kind::kCorrupt, path_ + " is missing, but " + wal_path() +
+                                       " has changes to it; restore both from a copy, or move "
+                                       "that away to begin anew"};
 }
 
 std::optional<OpenError> DataFile::open(std::optional<Database>& to, std::int64_t& version) {
@@ -192,6 +198,10 @@ std::optional<OpenError> DataFile::write_new(const StateRow& state, EntrySource*
   }
   if (error.has_value()) remove_new();
   return error;
+}
+
+void DataFile::remove() {
+  for (const std::string& path : {next_path(), path_}) files_.remove(path);
 }
 
 void DataFile::remove_new() {

@@ -42,7 +42,8 @@ class DataFile {
   std::optional<OpenError> lock();
   // Whether there is nothing here, so that there is nothing to lock either.
   bool is_absent();
-  // Whether there is one. REQUIRES: locked. Goes on where a change of databases was interrupted.
+  // Whether there is one; a WAL that is left of one that is missing is an error. REQUIRES: locked.
+  // Goes on where a change of databases was interrupted.
   std::optional<OpenError> look(bool& exists);
 
   // Opens the database for this process alone, unless it is damaged as far as a first look shows;
@@ -60,6 +61,8 @@ class DataFile {
   std::optional<OpenError> publish_new();
   // REQUIRES: this process has neither open.
   std::optional<OpenError> take_over();
+  // Whatever a new one has come to, where there was none before. REQUIRES: as above.
+  void remove();
 
   // From then on files that were made or renamed here stay so.
   std::optional<OpenError> sync_directory();

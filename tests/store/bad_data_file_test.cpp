@@ -270,6 +270,18 @@ TEST_P(BadDataFileInParts, ChangedByteOfTheWalIsNoticedUnlessItIsInTheLastCommit
   EXPECT_GT(noticed, wal.size() / kParts / 2);
 }
 
+TEST(BadDataFile, WalWithoutItsFileIsRefused) {
+  const std::string wal_path = std::string(kPath) + "-wal";
+  SimulatedDisk disk;
+  disk.put(wal_path, wal_of(*killed_after_commits(4)));
+  const std::string wal = wal_of(disk);
+  expect_corrupt(find(kPath, on(disk)), "is missing, but " + wal_path);
+  EXPECT_EQ(disk.paths(), std::vector<std::string>{wal_path});
+  EXPECT_EQ(wal_of(disk), wal);
+  disk.put(wal_path, "");
+  EXPECT_FALSE(find(kPath, on(disk)).error.has_value()) << "nothing is lost";
+}
+
 TEST(BadDataFile, WalThatIsCutShortEndsWithAWholeCommit) {
   const auto disk = killed_after_commits(4);
   const std::string content = disk->content(kPath).value();

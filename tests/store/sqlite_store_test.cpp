@@ -76,6 +76,20 @@ TEST(SqliteStore, IsMadeWithItsEntriesOnlyWhereThereIsNone) {
   EXPECT_EQ(find(kPath, on(disk)).ports, (Ports{{"alice", 1}}));
 }
 
+TEST(SqliteStore, ThatCouldNotBeMadeLeavesNone) {
+  Listed entries({{"alice", 1}});
+  bool has_failed = true;
+  for (std::uint64_t at = 0; has_failed; ++at) {
+    ASSERT_LT(at, 1000u);
+    SimulatedDisk disk;
+    disk.io().fail_at(at, Fault::kIoError, Times::kOnce);
+    const auto error = SqliteStore::make(kPath, on(disk), entries, milliseconds(0));
+    has_failed = disk.io().first_fault().has_value();
+    if (!error.has_value()) continue;
+    EXPECT_EQ(find(kPath, on(disk)).ports, Ports{}) << "a fault at I/O " << at;
+  }
+}
+
 TEST(SqliteStore, FileThatIsNoDatabaseTakesNobodysPlace) {
   const auto disk = small_file();
   disk->put(std::string(kPath) + "-next", std::string(5000, 'x'));
@@ -110,6 +124,35 @@ TEST(SqliteStore, FileThatWasToTakeThePlaceOfAnotherDoesSoAtTheNextStart) {
   disk.put(std::string(kPath) + "-wal", wal_of(*killed));
   EXPECT_EQ(find(kPath, on(disk)).ports, kSmall);
   EXPECT_FALSE(disk.content(std::string(kPath) + "-next").has_value());
+}
+
+TEST(SqliteStore, LinkThatLeadsNowhereIsNoNewFile) {
+  const TemporaryDirectory directory;
+  const std::string link = directory.path() + "/peers.db";
+  std::filesystem::create_symlink(directory.path() + "/elsewhere/peers.db", link);
+  EXPECT_EQ(find(link, {}).error->kind, Kind::kCorrupt);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+}
+
+TEST(SqliteStore, WalThatACheckpointCannotReadIsDistrusted) {
+  SqliteStore::Options options;
+  options.checkpoint_bytes = 1;
+  std::optional<std::uint64_t> read_at;
+  for (const Result result : {Result::kDone, Result::kDistrusted}) {
+    SimulatedDisk disk;
+    options.files = &disk;
+    options.vfs = disk.vfs_name();
+    const auto store = ready(kPath, options);
+    for (std::uint16_t i = 1; i <= 2; ++i) write(*store, "alice", i);
+    ASSERT_EQ(store->append(packed("bob", 2)), Result::kDone);
+    if (read_at.has_value()) disk.io().fail_at(*read_at, Fault::kIoError, Times::kOnce);
+    disk.io().watch([&](std::uint64_t number, Io io) {
+      if (io == Io::kRead) read_at = number;
+    });
+    EXPECT_EQ(store->sync(), result);
+    ASSERT_TRUE(read_at.has_value());
+    disk.io().watch({});
+  }
 }
 
 // ---- Maintenance ----
