@@ -3,10 +3,10 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
-#include <chrono>
 #include <string>
 #include <utility>
 
+#include "apps/clocks.h"
 #include "apps/printable.h"
 #include "engine/wire/address_text.h"
 
@@ -51,10 +51,6 @@ std::string line_of(transport::TcpEvent event, const std::optional<engine::HostA
   }
   if (error) line.append(": ").append(printable(error.message()));
   return line;
-}
-
-engine::Instant now() {
-  return engine::Instant(std::chrono::steady_clock::now().time_since_epoch());
 }
 
 template <std::size_t... kIndex>
