@@ -1,5 +1,7 @@
 #include "store/lease_clock.h"
 
+#include <algorithm>
+
 namespace rollcall::store {
 namespace {
 
@@ -13,7 +15,9 @@ milliseconds monotonic(engine::Instant instant) {
 }  // namespace
 
 LeaseClock::LeaseClock(const ClockReading& start, milliseconds wall_offset)
-    : to_lease_(start.wall.time_since_epoch() - wall_offset - monotonic(start.now)),
+    : to_lease_(
+          std::max(start.wall.time_since_epoch() - wall_offset, kLeaseTimeMin.time_since_epoch()) -
+          monotonic(start.now)),
       wall_offset_(wall_offset) {}
 
 LeaseTime LeaseClock::lease_time(engine::Instant instant) const {

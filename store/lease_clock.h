@@ -33,12 +33,19 @@ struct LeaseTimeLine {
 };
 using LeaseTime = LeaseTimeLine::time_point;
 
+// Between these bounds an unpacked deadline lies; they are 139 years apart, so that arithmetic with
+// any of them is exact.
+inline constexpr LeaseTime kLeaseTimeMin{std::chrono::milliseconds(0)};
+inline constexpr LeaseTime kLeaseTimeMax{std::chrono::milliseconds(std::int64_t{1} << 42)};
+
 // The wall clock may drift this far from the monotonic one before the offset is written anew.
 inline constexpr std::chrono::milliseconds kWallDriftMax{1000};
 
 class LeaseClock {
  public:
-  // As of `start`, given the offset that the store kept.
+  // As of `start`, given the offset that the store kept. Lease time begins at kLeaseTimeMin where
+  // that says less, because the machine starts in 1970 and is set right later: else it would go
+  // back by decades with each start. The offset is then told by the first `follow`.
   LeaseClock(const ClockReading& start, std::chrono::milliseconds wall_offset);
 
   std::chrono::milliseconds wall_offset() const { return wall_offset_; }

@@ -58,11 +58,6 @@ std::size_t packed_record_bytes(std::string_view packed);
 // Whether the nick is valid text is not looked at.
 std::optional<Record> unpack(std::string_view& packed);
 
-// Between these bounds an unpacked deadline lies; they are 139 years apart, so that arithmetic with
-// any of them is exact.
-inline constexpr LeaseTime kLeaseTimeMin{std::chrono::milliseconds(0)};
-inline constexpr LeaseTime kLeaseTimeMax{std::chrono::milliseconds(std::int64_t{1} << 42)};
-
 inline constexpr std::size_t kPackedRecordBytesMin = 1 + 1 + 2 + 2 + 4 + 4 + 8 + 4 + 1;
 inline constexpr std::size_t kPackedRecordBytesMax = 1 + 1 + 2 + 2 + 4 + 4 + 8 + 16 + 16 + 255;
 

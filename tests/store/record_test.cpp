@@ -10,6 +10,7 @@ namespace rollcall::tests {
 namespace {
 
 using namespace std::chrono_literals;
+using store::ClockReading;
 using store::LeaseClock;
 using store::Record;
 using store::WallInstant;
@@ -119,6 +120,22 @@ TEST(LeaseClock, FollowsAStepOfTheWallClockAndKeepsLeases) {
   // Whoever starts from the offset that was kept gives the same lease.
   const LeaseClock restarted({engine::Instant(1s), kWall - 24h}, clock.wall_offset());
   EXPECT_EQ(restarted.instant(deadline), engine::Instant(1s) + 90s);
+}
+
+TEST(LeaseClock, DoesNotGoBackByDecadesWithAMachineThatStartsIn1970) {
+  const WallInstant set_right = kWall;
+  std::chrono::milliseconds wall_offset = 0ms;
+  for (int start = 0; start < 20; ++start) {
+    const ClockReading booted{engine::Instant(1s), WallInstant(5s)};
+    LeaseClock clock(booted, wall_offset);
+    EXPECT_EQ(clock.lease_time(booted.now),
+              start == 0 ? store::LeaseTime(5s) : store::kLeaseTimeMin);
+    EXPECT_EQ(clock.follow(booted), start > 0);
+    EXPECT_TRUE(clock.follow({booted.now + 1min, set_right}));
+    wall_offset = clock.wall_offset();
+    EXPECT_EQ(clock.lease_time(booted.now + 1min) + wall_offset,
+              store::LeaseTime(set_right.time_since_epoch()));
+  }
 }
 
 }  // namespace
