@@ -87,6 +87,12 @@ void check_packed(std::string_view text) {
   }
 }
 
+// What lease time a process begins with.
+std::int64_t lease_ms(store::WallInstant wall, milliseconds offset) {
+  const milliseconds since_1970 = wall.time_since_epoch() - offset;
+  return since_1970 < milliseconds(0) ? 0 : since_1970.count();
+}
+
 // A change, told by one process and restored by the next one.
 void check_restart(Numbers numbers) {
   engine::Change change;
@@ -116,7 +122,8 @@ void check_restart(Numbers numbers) {
   if (change.nick.empty()) return;
 
   store::LeaseClock clock({now, wall}, offset);
-  const std::int64_t expected = wall.time_since_epoch().count() - offset.count() + lease.count();
+  const std::int64_t begin = lease_ms(wall, offset);
+  const std::int64_t expected = begin + lease.count();
   const Record record = store::record_of(change, clock);
   if (expected >= 0 && expected <= std::int64_t{1} << 42) {
     if (record.deadline.time_since_epoch().count() != expected) fuzz::broken("another deadline");
@@ -128,18 +135,21 @@ void check_restart(Numbers numbers) {
   if (unpacked != record || !rest.empty()) fuzz::broken("unpacked as another record");
 
   // The wall clock steps; the lease stays as it was, now and after a restart.
-  const std::int64_t drift = numbers.take<std::int16_t>();
-  const bool steps = clock.follow({now, wall + milliseconds(drift)});
+  const store::WallInstant stepped = wall + milliseconds(numbers.take<std::int16_t>());
+  const milliseconds follows = stepped.time_since_epoch() - milliseconds(begin);
+  const std::int64_t drift = (follows - offset).count();
+  const bool steps = clock.follow({now, stepped});
   if (steps != (drift < -1000 || drift > 1000)) fuzz::broken("a step of the wall clock or none");
-  if (clock.wall_offset() != offset + milliseconds(steps ? drift : 0)) fuzz::broken("the offset");
+  if (clock.wall_offset() != (steps ? follows : offset)) fuzz::broken("the offset");
   if (clock.lease_time(change.deadline) != store::LeaseTime(milliseconds(expected)))
     fuzz::broken("the lease");
   const engine::Instant restarted(std::chrono::hours(1));
-  const store::LeaseClock next({restarted, wall + milliseconds(steps ? drift : 0) + down},
-                               clock.wall_offset());
+  const store::WallInstant at_restart = (steps ? stepped : wall) + down;
+  const store::LeaseClock next({restarted, at_restart}, clock.wall_offset());
   const engine::Change again = store::change_of(*unpacked, next);
   if (record.deadline == store::LeaseTime(milliseconds(expected)) &&
-      again.deadline != restarted + lease - down) {
+      again.deadline !=
+          restarted + milliseconds(expected - lease_ms(at_restart, clock.wall_offset()))) {
     fuzz::broken("a lease of another length after a restart");
   }
   if (again.nick != change.nick || again.host != change.host || again.port != change.port ||
