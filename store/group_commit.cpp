@@ -29,6 +29,7 @@ GroupCommit::GroupCommit(const Options& options, Store& store, EntrySource& entr
                          const LeaseClock& clock)
     : options_(options),
       counted_step_(options.pending_bytes_max / kUncountedPart / options.shards),
+      kept_lane_bytes_(options.pending_bytes_max / options.shards),
       store_(store),
       entries_(entries),
       clock_(clock) {
@@ -43,13 +44,13 @@ void GroupCommit::append(const engine::Change& change) {
   pack(record, lane.packed);
   ++lane.changes;
   if (lane.packed.size() >= kWorthASync) is_worth_a_sync_.store(true, std::memory_order_relaxed);
-  if (lane.packed.size() - lane.counted >= counted_step_) count(lane);
+  if (lane.packed.size() - lane.counted >= counted_step_) count_pending(lane);
 }
 
-void GroupCommit::count(Lane& lane) {
-  const bool was_behind = is_behind();
-  pending_bytes_ += lane.packed.size() - std::exchange(lane.counted, lane.packed.size());
-  if (!was_behind && is_behind() && wake_) wake_();
+void GroupCommit::count_pending(Lane& lane) {
+  const std::size_t more = lane.packed.size() - std::exchange(lane.counted, lane.packed.size());
+  const std::size_t before = pending_bytes_.fetch_add(more);
+  if (before <= behind_bytes() && before + more > behind_bytes() && wake_) wake_();
 }
 
 bool GroupCommit::accepts() {
@@ -89,6 +90,8 @@ void GroupCommit::gather_lane(std::size_t shard) {
   }
   batch_ += spare_;
   spare_.clear();
+  // It is in another lane's place next: all would grow to what the busiest one ever took.
+  if (spare_.capacity() > kept_lane_bytes_) spare_.shrink_to_fit();
 }
 
 Resolved GroupCommit::commit(const ClockReading& reading) {
@@ -165,6 +168,11 @@ CommitCounters GroupCommit::counters() const {
 
 void GroupCommit::check_invariants() const {
   ROLLCALL_ASSERT(lanes_.size() == options_.shards);
+  for (const auto& lane : lanes_) {
+    const std::lock_guard lock(lane->mutex);
+    ROLLCALL_ASSERT(lane->counted <= lane->packed.size());
+    ROLLCALL_ASSERT(lane->packed.size() - lane->counted <= counted_step_);
+  }
   ROLLCALL_ASSERT(gathered_ < epoch_.load());
   ROLLCALL_ASSERT(asked_.load() <= epoch_.load());
   ROLLCALL_ASSERT(is_working_.load() == (state_ == Result::kDone));

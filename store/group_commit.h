@@ -66,12 +66,13 @@ struct CommitCounters {
 //
 // *After a failure memory is the truth.* What could not be made durable stays in the batch, what
 // still arrives joins it, and all of it is written again, in order, before anything is
-// acknowledged; meanwhile `accepts` is false. Where a sync failed, Store::replace writes all
-// entries out of memory instead. It reads a shard under its lock, and a change is in its lane
+// acknowledged; meanwhile `accepts` is false. Where the file is distrusted, Store::replace writes
+// all entries out of memory instead. It reads a shard under its lock, and a change is in its lane
 // before that lock is free: so whatever was gathered before the reading began is in it.
 //
 // Nothing in here starts a thread, reads a clock or waits. `append`, `accepts`, `ticket`,
-// `commit_soon` and `counters` may be called on any thread, the rest on one, the store's.
+// `commit_soon`, `is_behind` and `counters` may be called on any thread, the rest on one, the
+// store's.
 class GroupCommit final : public engine::ChangeLog {
  public:
   // To write so much takes longer than to sync it: more of it at once saves little, and everybody
@@ -110,15 +111,15 @@ class GroupCommit final : public engine::ChangeLog {
   // a lane has kWorthASync bytes, and in kAsync always.
   void commit_soon() override;
   // So much is on its way that answers wait in kAsync, too.
-  bool is_behind() const { return pending_bytes_.load() > options_.pending_bytes_max / kHeldPart; }
+  bool is_behind() const { return pending_bytes_.load() > behind_bytes(); }
 
   CommitCounters counters() const;
 
   // ---- The store's thread ----
 
   // From here on `commit_soon` lets it know through `wake`, on any thread, that there is something
-  // to gather; and `append` does where that makes `is_behind` true. REQUIRES: no engine is in use
-  // yet, or none is any more.
+  // to gather; and `append` does where that makes `is_behind` true, under the lane's lock and
+  // whatever locks its caller holds. REQUIRES: no engine is in use yet, or none is any more.
   void wake_with(std::function<void()> wake) { wake_ = std::move(wake); }
 
   // Takes over what was appended.
@@ -150,15 +151,17 @@ class GroupCommit final : public engine::ChangeLog {
     std::uint64_t changes = 0;
   };
 
+  std::size_t behind_bytes() const { return options_.pending_bytes_max / kHeldPart; }
   bool has_work() const;
   Result write();
   void note_success();
   void note_failure(Result result, engine::Instant now);
 
-  void count(Lane& lane);
+  void count_pending(Lane& lane);
 
   const Options options_;
-  const std::size_t counted_step_;  // of a lane's bytes
+  const std::size_t counted_step_;     // of a lane's bytes
+  const std::size_t kept_lane_bytes_;  // of an empty lane's memory
   Store& store_;
   EntrySource& entries_;
   LeaseClock clock_;
