@@ -545,12 +545,15 @@ void Loopback::drain(Connection& connection) {
 // While too much waits to be sent; `last` where no other waits.
 void Loopback::reset_longest_waiting(Connection& last) {
   while (output_bytes_ > options_.output_total_max) {
-    Connection* longest = &last;
+    Connection* longest = nullptr;
     for (const auto& [session, number] : by_session_) {
-      if (at(number).stall_at < longest->stall_at) longest = &at(number);
+      Connection& each = at(number);
+      if (&each == &last || each.stall_at == kNever) continue;
+      if (longest == nullptr || each.stall_at < longest->stall_at) longest = &each;
     }
+    if (longest == nullptr) return reset_by_server(last);
     reset_by_server(*longest);
-    if (longest != &last) reschedule(*longest);
+    reschedule(*longest);
   }
 }
 
@@ -605,6 +608,7 @@ void Loopback::check_invariants() const {
   ROLLCALL_ASSERT(sessions == engine_.sessions());
   ROLLCALL_ASSERT(sessions <= options_.connections_max);
   ROLLCALL_ASSERT(output_bytes == output_bytes_);
+  ROLLCALL_ASSERT(output_bytes <= options_.output_total_max);
 }
 
 }  // namespace rollcall::transport

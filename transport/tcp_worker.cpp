@@ -74,6 +74,7 @@ void TcpWorker::check_invariants() {
     engine_.check_invariants();
     quiet_.check_invariants();
     patience_.check_invariants();
+    draining_.check_invariants();
     std::size_t open = 0;
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < connections_.size(); ++i) {
@@ -202,6 +203,7 @@ void TcpWorker::on_writable(TcpConnection& connection) {
 void TcpWorker::on_timer() {
   run_quiet();
   run_patience();
+  run_draining();
   if (!is_stopping_) run_sessions();
   if (stop_deadline_ <= time_.now) give_up();
 }
@@ -386,8 +388,7 @@ void TcpWorker::settle(TcpConnection& c) {
 // that do not read; `last` goes where there are none.
 void TcpWorker::reset_longest_waiting(TcpConnection& last) {
   while (counted_bytes_ > options_.output_total_max) {
-    end_waiting(patience_.empty() ? last : *connections_[patience_.front()],
-                TcpEvent::kOutputTooMuch);
+    reset(patience_.empty() ? last : *connections_[patience_.front()], TcpEvent::kOutputTooMuch);
   }
 }
 
@@ -413,7 +414,7 @@ void TcpWorker::stop_serving(TcpConnection& connection) {
 void TcpWorker::finish(TcpConnection& connection) {
   if (connection.client_has_ended || !connection.socket.end_sending()) return close(connection);
   connection.stage = TcpStage::kDraining;
-  patience_.set(number(connection), time_.now + limits::kDrainTime);
+  draining_.set(number(connection), time_.now + limits::kDrainTime);
   watch(connection);
 }
 
@@ -441,7 +442,8 @@ void TcpWorker::arm_timer() {
 }
 
 engine::Instant TcpWorker::next_deadline() const {
-  const engine::Instant own = std::min(quiet_.earliest(), patience_.earliest());
+  const engine::Instant own =
+      std::min({quiet_.earliest(), patience_.earliest(), draining_.earliest()});
   return std::min(own, is_stopping_ ? stop_deadline_ : engine_.next_deadline());
 }
 
@@ -456,7 +458,13 @@ void TcpWorker::run_quiet() {
 
 void TcpWorker::run_patience() {
   for (int i = 0; i < kDeadlinesPerTurn && patience_.earliest() <= time_.now; ++i) {
-    end_waiting(*connections_[patience_.front()], TcpEvent::kOutputStalled);
+    reset(*connections_[patience_.front()], TcpEvent::kOutputStalled);
+  }
+}
+
+void TcpWorker::run_draining() {
+  for (int i = 0; i < kDeadlinesPerTurn && draining_.earliest() <= time_.now; ++i) {
+    close(*connections_[draining_.front()]);
   }
 }
 
@@ -477,6 +485,7 @@ void TcpWorker::close(TcpConnection& connection) {
   engine_.close(connection.session);
   quiet_.clear(number(connection));
   patience_.clear(number(connection));
+  draining_.clear(number(connection));
   connection.output.release();
   connection.unread.release();
   count_buffers(connection);
@@ -492,12 +501,9 @@ void TcpWorker::close(TcpConnection& connection) {
   end_if_stopped();
 }
 
-// Waiting for a client that does not go on: `why` counts if that loses answers.
-void TcpWorker::end_waiting(TcpConnection& connection, TcpEvent why) {
-  if (connection.stage != TcpStage::kDraining) {
-    events_.report(why, connection.host);
-    connection.socket.close_with_reset();
-  }
+void TcpWorker::reset(TcpConnection& connection, TcpEvent why) {
+  events_.report(why, connection.host);
+  connection.socket.close_with_reset();
   close(connection);
 }
 
@@ -506,8 +512,10 @@ void TcpWorker::make_room() {
   std::optional<std::uint32_t> victim;
   if (const auto idle = engine_.longest_idle()) {
     victim = static_cast<std::uint32_t>(*idle);
+  } else if (!draining_.empty()) {
+    victim = draining_.front();  // all of them are closing; this one is the nearest to its end
   } else if (!patience_.empty()) {
-    victim = patience_.front();  // all of them are closing; this one is the nearest to its end
+    victim = patience_.front();
   }
   if (!victim.has_value()) return;
   TcpConnection& connection = *connections_[*victim];

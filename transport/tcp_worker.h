@@ -137,11 +137,12 @@ class TcpWorker {
   engine::Instant next_deadline() const;
   void run_quiet();
   void run_patience();
+  void run_draining();
   void run_sessions();
 
   // The end. A connection that is closed lives on until the turn is over.
   void close(TcpConnection& connection);
-  void end_waiting(TcpConnection& connection, TcpEvent why);
+  void reset(TcpConnection& connection, TcpEvent why);
   void make_room();
   void publish_idleness();
   void stop();
@@ -178,8 +179,8 @@ class TcpWorker {
   std::size_t open_connections_ = 0;
   std::size_t counted_bytes_ = 0;  // the memory of all connections' buffers
   engine::DeadlineQueue quiet_;
-  // How long a connection may go on as it does: its output stalls, or it is draining.
-  engine::DeadlineQueue patience_;
+  engine::DeadlineQueue patience_;  // with those whose output stalls
+  engine::DeadlineQueue draining_;
   bool is_commit_posted_ = false;
   std::vector<Resolved> resolved_;  // in order, not all told to the engine yet
   std::size_t resolved_told_ = 0;
