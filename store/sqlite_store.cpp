@@ -87,10 +87,10 @@ std::optional<OpenError> SqliteStore::open_file() {
 }
 
 std::optional<OpenError> SqliteStore::make_file(const StateRow& state, EntrySource* entries) {
-  std::optional<OpenError> error = file_.write_new(state, entries);
-  if (!error.has_value()) error = file_.publish_new();
+  if (auto error = file_.write_new(state, entries)) return error;
+  std::optional<OpenError> error = file_.publish_new();
   if (!error.has_value()) error = file_.take_over();
-  if (error.has_value()) file_.remove();
+  if (error.has_value()) file_.take_back_new();
   return error;
 }
 

@@ -18,7 +18,8 @@ enum class Result : std::uint8_t {
   // there or not, each batch wholly or not at all. It may be appended again.
   kFailed,
   // A sync failed: the system may have dropped what it could not write and will not say so again,
-  // so nothing that is there already can be trusted. Only `replace` helps.
+  // so nothing that is there already can be trusted. Or something that is there cannot be read.
+  // Only `replace` helps.
   kDistrusted,
 };
 

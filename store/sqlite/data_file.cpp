@@ -85,7 +85,8 @@ bool DataFile::is_absent() {
     const Files::Status status = files_.status(path);
     if (status.error != 0 || status.exists) return false;
   }
-  return true;
+  const Files::Status wal = files_.status(wal_path());
+  return wal.error == 0 && wal.bytes == 0;
 }
 
 std::optional<OpenError> DataFile::look(bool& exists) {
@@ -94,6 +95,7 @@ std::optional<OpenError> DataFile::look(bool& exists) {
   if (next.exists) {
     // It was whole and synced before it got this name, unless somebody else gave it.
     DataFile replacement(next_path(), files_, vfs_, schema_);
+    if (!next.is_regular) return replacement.damaged("it is not a regular file");
     if (auto error = replacement.inspect_header()) return error;
     if (auto error = take_over()) return error;
   }
@@ -200,8 +202,10 @@ std::optional<OpenError> DataFile::write_new(const StateRow& state, EntrySource*
   return error;
 }
 
-void DataFile::remove() {
+void DataFile::take_back_new() {
   for (const std::string& path : {next_path(), path_}) files_.remove(path);
+  remove_new();
+  sync_directory();
 }
 
 void DataFile::remove_new() {

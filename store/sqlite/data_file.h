@@ -61,8 +61,9 @@ class DataFile {
   std::optional<OpenError> publish_new();
   // REQUIRES: this process has neither open.
   std::optional<OpenError> take_over();
-  // Whatever a new one has come to, where there was none before. REQUIRES: as above.
-  void remove();
+  // Where one of these two failed and there was none before, there is none again, as far as the
+  // disk still does what it is told. REQUIRES: as above.
+  void take_back_new();
 
   // From then on files that were made or renamed here stay so.
   std::optional<OpenError> sync_directory();

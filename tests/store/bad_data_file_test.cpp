@@ -275,7 +275,14 @@ TEST(BadDataFile, WalWithoutItsFileIsRefused) {
   SimulatedDisk disk;
   disk.put(wal_path, wal_of(*killed_after_commits(4)));
   const std::string wal = wal_of(disk);
-  expect_corrupt(find(kPath, on(disk)), "is missing, but " + wal_path);
+  for (const auto when_missing :
+       {SqliteStore::WhenMissing::kCreate, SqliteStore::WhenMissing::kRefuse}) {
+    SqliteStore::Options options = on(disk);
+    options.when_missing = when_missing;
+    expect_corrupt(find(kPath, options), "is missing, but " + wal_path);
+  }
+  Listed entries({{"alice", 1}});
+  EXPECT_EQ(SqliteStore::make(kPath, on(disk), entries, milliseconds(0))->kind, Kind::kCorrupt);
   EXPECT_EQ(disk.paths(), std::vector<std::string>{wal_path});
   EXPECT_EQ(wal_of(disk), wal);
   disk.put(wal_path, "");
