@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kHeaderBytes = 32;
 constexpr std::size_t kFrameHeaderBytes = 24;
 constexpr std::size_t kFrameBytes = kFrameHeaderBytes + kPageBytes;
+// The smallest piece of a file that a power loss leaves either as it was or as it was written.
+constexpr std::uint64_t kSectorBytes = 512;
 // Frames that are read at a time.
 constexpr std::size_t kFramesAtATime = 256;
 
@@ -67,13 +69,15 @@ struct Header {
 };
 
 // Frames, one after the other. What proves damage is a frame behind the end of a transaction that
-// is not whole, or behind one that has such a one before it.
+// is not whole, or behind one that has such a one before it: a transaction is begun when the one
+// before it was synced, so a power loss leaves only the last one torn.
 class Frames {
  public:
   explicit Frames(const Header& header)
       : header_(header), stored_(header.checksum), computed_(header.checksum) {}
 
-  void add(std::string_view frame) {
+  // `at` is where it begins in the file.
+  void add(std::uint64_t at, std::string_view frame) {
     const Checksum stored = checksum_at(frame, 16);
     const bool is_ours = frame.substr(8, 8) == header_.salts;
     const Checksum computed = sum_of(computed_, frame);
@@ -81,9 +85,12 @@ class Frames {
     // It was written behind the one before it, of which its content or its checksum may be damaged.
     const bool follows = is_whole || (is_ours && sum_of(stored_, frame) == stored);
     const bool ends_transaction = big_endian(frame, 4) != 0;
+    // If not, that may be of a frame that was there before, and the rest of the header be new.
+    const bool is_in_one_sector = at / kSectorBytes == (at + kFrameHeaderBytes - 1) / kSectorBytes;
 
     if (follows && (has_end_ || is_behind_broken_end_)) is_damaged_ = true;
-    is_behind_broken_end_ = !is_broken_ && !is_whole && ends_transaction;
+    is_behind_broken_end_ =
+        !is_whole && ends_transaction && is_in_one_sector && (is_ours || !is_broken_);
     is_broken_ = is_broken_ || !is_whole;
     has_end_ = has_end_ || (is_broken_ && follows && ends_transaction);
     stored_ = stored;
@@ -126,7 +133,7 @@ WalInspection inspect_wal(Files& files, const std::string& path) {
     found.error = files.read(path, at, kFramesAtATime * kFrameBytes, block);
     if (found.error != 0 || block.size() < kFrameBytes) break;
     for (std::size_t i = 0; i + kFrameBytes <= block.size(); i += kFrameBytes) {
-      frames.add(std::string_view(block).substr(i, kFrameBytes));
+      frames.add(at + i, std::string_view(block).substr(i, kFrameBytes));
     }
     found.is_damaged = frames.is_damaged();
   }

@@ -270,6 +270,64 @@ TEST_P(BadDataFileInParts, ChangedByteOfTheWalIsNoticedUnlessItIsInTheLastCommit
   EXPECT_GT(noticed, wal.size() / kParts / 2);
 }
 
+constexpr std::size_t kWalHeaderBytes = 32;
+constexpr std::size_t kFrameBytes = 24 + store::sqlite::kPageBytes;
+
+std::size_t frames_in(const std::string& wal) {
+  return (wal.size() - kWalHeaderBytes) / kFrameBytes;
+}
+
+TEST(BadDataFile, LostBlockOfTheWalIsNoticedUnlessItIsInTheLastCommits) {
+  constexpr std::size_t kBlockBytes = 4096;
+  const auto disk = killed_after_commits(12);
+  const std::string content = disk->content(kPath).value();
+  const std::string wal = wal_of(*disk);
+  const std::size_t frames = frames_in(wal);
+  ASSERT_GT(frames, 8u);
+  std::size_t losses = 0;
+  // Each is a commit, and a block may be of two. What follows two more is damage.
+  for (std::size_t frame = 1; frame + 2 < frames; ++frame) {
+    const std::size_t begins = kWalHeaderBytes + frame * kFrameBytes;
+    for (const std::size_t lost : {begins - 1, begins, begins + kFrameBytes / 2}) {
+      std::string changed = wal;
+      changed.replace(lost / kBlockBytes * kBlockBytes, kBlockBytes, kBlockBytes, '\0');
+      if (changed == wal) continue;
+      SCOPED_TRACE("frame " + std::to_string(frame) + ", byte " + std::to_string(lost - begins));
+      ++losses;
+      expect_corrupt(found_with_wal(content, changed), "cannot be read");
+    }
+  }
+  EXPECT_GT(losses, frames);
+}
+
+// It is the sector with the first bytes of the first frame, which hold what was there before.
+TEST(BadDataFile, SectorThatALastCommitDidNotReachIsNoDamage) {
+  constexpr std::size_t kFrame = 41;  // its header begins eight bytes before a sector ends
+  constexpr std::size_t kBegins = kWalHeaderBytes + kFrame * kFrameBytes;
+  static_assert(kBegins % 512 == 504);
+  SimulatedDisk disk;
+  const auto store = ready(kPath, on(disk));
+  std::uint16_t commits = 0;
+  do {
+    write(*store, "alice", ++commits);
+    ASSERT_LT(commits, 100);
+  } while (frames_in(wal_of(disk)) < kFrame);
+  std::string batch;
+  for (std::uint16_t i = 1; i <= 2000; ++i) batch += packed("peer-" + std::to_string(i), i);
+  ASSERT_EQ(store->append(batch), Result::kDone);
+  ASSERT_EQ(store->sync(), Result::kDone);
+
+  std::string wal = wal_of(disk);
+  ASSERT_GT(frames_in(wal), kFrame + 2);
+  const std::string before = wal.substr(kBegins - kFrameBytes, 8);
+  ASSERT_NE(before.substr(4), std::string(4, '\0')) << "the end of a transaction";
+  ASSERT_EQ(wal.substr(kBegins + 4, 4), std::string(4, '\0')) << "not the end of one";
+  wal.replace(kBegins, before.size(), before);
+  const FileContent found = found_with_wal(disk.content(kPath).value(), wal);
+  EXPECT_FALSE(found.error.has_value()) << found.error->message;
+  EXPECT_EQ(found.ports, (Ports{{"alice", commits}}));
+}
+
 TEST(BadDataFile, WalWithoutItsFileIsRefused) {
   const std::string wal_path = std::string(kPath) + "-wal";
   SimulatedDisk disk;
