@@ -97,8 +97,8 @@ inline constexpr std::size_t kOutputHighMark = std::size_t{64} << 10;
 // for it: ten thousand clients that send on and on while the disk is stuck pin some hundred
 // megabytes. A client with 64 requests in flight never comes near it.
 inline constexpr std::size_t kHeldAnswersMax = 256;
-// One thread's waiting output. Where it would be more, the connections whose output made no progress
-// for the longest time are reset.
+// One thread's waiting output. Where it would be more, the connections whose output made no
+// progress for the longest time are reset.
 inline constexpr std::size_t kOutputTotalMax = std::size_t{256} << 20;
 // One read: a full batch of long requests, and a flooder's fair share of a turn.
 inline constexpr std::size_t kReadBytesMax = std::size_t{64} << 10;
