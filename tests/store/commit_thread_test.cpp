@@ -44,6 +44,9 @@ class ThreadUnderTest {
         });
   }
 
+  // Before what the thread calls goes.
+  ~ThreadUnderTest() { thread.reset(); }
+
   Ticket change(const std::string& nick) {
     append(nick);
     const Ticket ticket = under_test.group.ticket().value_or(0);
