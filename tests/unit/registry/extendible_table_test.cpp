@@ -167,7 +167,8 @@ TEST(ExtendibleTable, HasNoSegmentBeforeItsFirstInsert) {
   const std::size_t bytes_max = under_test.table().bytes() + under_test.table().growth();
   ASSERT_TRUE(under_test.insert(0));
   EXPECT_LE(under_test.table().bytes(), bytes_max);
-  EXPECT_GE(under_test.table().bytes(), Table::segment_bytes());
+  // The segment, who owns it, and where the directory points.
+  EXPECT_GE(under_test.table().bytes(), Table::segment_bytes() + 2 * sizeof(void*));
 
   TableUnderTest other;
   EXPECT_EQ(other.find(0, 1), nullptr);
@@ -198,6 +199,8 @@ TEST(ExtendibleTable, RefusesMoreCoincidentHashesThanASegmentHoldsAndKeepsTheRes
   }
   EXPECT_FALSE(under_test.insert(kHash));
   under_test.check();
+  // Ten of the hash's bits say where in a segment, so at most 22 say in which one.
+  EXPECT_LT(under_test.table().bytes(), (sizeof(void*) << 22) + 30 * Table::segment_bytes());
   // All others are as welcome as before.
   ASSERT_TRUE(under_test.insert(~kHash));
   under_test.erase(kHash, 3);
