@@ -26,6 +26,7 @@
 #include "apps/data_file.h"
 #include "apps/durable_list.h"
 #include "apps/file_limit.h"
+#include "apps/huge_page_memory.h"
 #include "apps/printable.h"
 #include "apps/server_counters.h"
 #include "apps/server_log.h"
@@ -125,7 +126,7 @@ class Server {
       : options_(options),
         connections_max_(connections_max),
         log_(options.log_level),
-        registry_(registry_options(options), random_) {}
+        registry_(registry_options(options), random_, memory_) {}
 
   // Whatever ended it: first those who make changes, then the thread that tells them of these.
   ~Server() {
@@ -229,6 +230,7 @@ class Server {
   const std::size_t connections_max_;
   ServerLog log_;
   SystemRandom random_;
+  HugePageMemory memory_;
   engine::Registry registry_;
   std::optional<DurableList> list_;
   bool is_list_started_ = false;

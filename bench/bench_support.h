@@ -11,7 +11,9 @@
 #include <initializer_list>
 #include <string>
 
+#include "apps/huge_page_memory.h"
 #include "engine/host_address.h"
+#include "engine/registry/registry.h"
 #include "engine/time.h"
 
 // What the benchmarks have in common: peers by number, and the clocks they are timed with.
@@ -55,6 +57,16 @@ inline std::uint16_t port_of(std::size_t peer) {
 inline std::string register_text(std::size_t peer) {
   return "Register P2Pv1\n\n" + nick_of(peer) + "\n" + std::to_string(port_of(peer)) + "\n";
 }
+
+// In memory of its own, as the server has it.
+struct RegistryMemory {
+  apps::HugePageMemory memory;
+};
+class ServedRegistry : RegistryMemory, public engine::Registry {
+ public:
+  ServedRegistry(const engine::RegistryOptions& options, engine::RandomSource& random)
+      : Registry(options, random, memory) {}
+};
 
 inline engine::Time time_at(engine::Duration since_start) {
   return {engine::Instant(since_start),

@@ -70,7 +70,7 @@ class Fixture {
   std::size_t peers_;
   SeededRandom random_{1};
   HostAddress host_ = HostAddress::v4(10, 0, 0, 1);
-  engine::Registry registry_;
+  ServedRegistry registry_;
   engine::Engine engine_;
   engine::SessionId session_{};
   OutputBuffer out_;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/bench_support.h"
 #include "engine/registry/registry.h"
 #include "tests/support/seeded_random.h"
 
@@ -63,7 +64,7 @@ void BM_Registry_Restore(benchmark::State& state) {
   options.shards = static_cast<std::size_t>(state.range(1));
   for (auto _ : state) {
     state.PauseTiming();
-    auto registry = std::make_unique<engine::Registry>(options, random);
+    auto registry = std::make_unique<ServedRegistry>(options, random);
     state.ResumeTiming();
     engine::RestoreCounts counts;
     std::array<Change, kBatchRequestsMax> batch;

@@ -63,7 +63,7 @@ void BM_Registry_Grow(benchmark::State& state) {
     state.PauseTiming();
     malloc_trim(0);
     const std::size_t before = resident_bytes();
-    auto registry = std::make_unique<Registry>(options_for(peers), random);
+    auto registry = std::make_unique<ServedRegistry>(options_for(peers), random);
     for (std::size_t first = 0; first < peers; first += nicks.size()) {
       const std::size_t end = std::min(peers, first + nicks.size());
       for (std::size_t peer = first; peer < end; ++peer) nicks[peer - first] = nick_of(peer);
@@ -91,7 +91,7 @@ void BM_Registry_GrowLongestCall(benchmark::State& state) {
   std::vector<nanoseconds> least(peers, nanoseconds::max());
   for (auto _ : state) {
     tests::SeededRandom random(1);
-    Registry registry(options_for(peers), random);
+    ServedRegistry registry(options_for(peers), random);
     for (std::size_t peer = 0; peer < peers; ++peer) {
       const std::string nick = nick_of(peer);
       const nanoseconds start = thread_time();
@@ -117,7 +117,7 @@ void BM_Registry_MassExpiry(benchmark::State& state) {
   std::size_t steps = 0;
   for (auto _ : state) {
     state.PauseTiming();
-    auto registry = std::make_unique<Registry>(options_for(peers), random);
+    auto registry = std::make_unique<ServedRegistry>(options_for(peers), random);
     for (std::size_t peer = 0; peer < peers; ++peer) {
       register_peer(*registry, peer, host_of(peer), nick_of(peer));
     }
@@ -185,12 +185,12 @@ class Renewing {
   engine::OutputBuffer out_;
 };
 
-std::unique_ptr<Registry> filled_from_one_host(std::size_t peers, std::size_t shards,
-                                               engine::RandomSource& random) {
+std::unique_ptr<ServedRegistry> filled_from_one_host(std::size_t peers, std::size_t shards,
+                                                     engine::RandomSource& random) {
   // Room enough that no limit is near.
   RegistryOptions options = options_for(2 * peers, shards);
   options.peers_per_host_max = 2 * peers;
-  auto registry = std::make_unique<Registry>(options, random);
+  auto registry = std::make_unique<ServedRegistry>(options, random);
   for (std::size_t peer = 0; peer < peers; ++peer) {
     register_peer(*registry, peer, host_of(0), nick_of(peer));
   }
@@ -203,7 +203,7 @@ void run_two_threads(benchmark::State& state, std::size_t registries) {
   const std::size_t peers = static_cast<std::size_t>(state.range(0)) / registries;
   const std::size_t batches = is_tiny() ? 10 : 20'000;
   tests::SeededRandom random(1);
-  std::vector<std::unique_ptr<Registry>> each;
+  std::vector<std::unique_ptr<ServedRegistry>> each;
   for (std::size_t i = 0; i < registries; ++i) {
     each.push_back(filled_from_one_host(peers, registries == 1 ? 8 : 1, random));
   }

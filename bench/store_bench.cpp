@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "bench/bench_support.h"
 #include "engine/registry/registry.h"
 #include "store/group_commit.h"
 #include "store/record.h"
@@ -198,7 +199,7 @@ void BM_Recovery(benchmark::State& state) {
   options.shards = 8;
   for (auto _ : state) {
     const auto store = file.open();
-    auto registry = std::make_unique<engine::Registry>(options, random);
+    auto registry = std::make_unique<ServedRegistry>(options, random);
     const auto recovered = store::recover(
         *store, *registry, [] { return kClocks; }, nullptr);
     state.PauseTiming();

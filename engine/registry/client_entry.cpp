@@ -43,7 +43,7 @@ EntryNumber EntryPool::allocate(std::string_view nick) {
   } else {
     number = numbers_end_++;
     ROLLCALL_ASSERT(number < kNoEntry);
-    if (number % kChunkEntries == 0) chunks_.push_back(std::make_unique_for_overwrite<Chunk>());
+    if (number % kChunkEntries == 0) chunks_.add();
   }
   ClientEntry& entry = *new (&(*this)[number]) ClientEntry{};
   store_nick(entry, nick, nullptr);

@@ -4,12 +4,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 #include <string_view>
-#include <vector>
 
 #include "engine/cookie.h"
 #include "engine/host_address.h"
+#include "engine/registry/blocks.h"
 #include "engine/time.h"
 
 namespace rollcall::engine {
@@ -78,16 +78,18 @@ static_assert(sizeof(ClientEntry) == 64);
 // Owns the entries, in chunks that never move: a new entry never costs more than one chunk.
 class EntryPool {
  public:
-  EntryPool() = default;
+  // The chunks are in `memory`.
+  explicit EntryPool(std::pmr::memory_resource& memory = *std::pmr::new_delete_resource())
+      : chunks_(memory) {}
   EntryPool(const EntryPool&) = delete;
   EntryPool& operator=(const EntryPool&) = delete;
   ~EntryPool();
 
   ClientEntry& operator[](EntryNumber number) {
-    return chunks_[number / kChunkEntries]->entries()[number % kChunkEntries];
+    return chunks_[number / kChunkEntries].entries()[number % kChunkEntries];
   }
   const ClientEntry& operator[](EntryNumber number) const {
-    return chunks_[number / kChunkEntries]->entries()[number % kChunkEntries];
+    return chunks_[number / kChunkEntries].entries()[number % kChunkEntries];
   }
 
   // A blank entry with this nick and no cookie. Its state is kFree until the caller sets it.
@@ -115,6 +117,7 @@ class EntryPool {
   // Uninitialised until an entry is allocated, so that a chunk is paid for page by page.
   struct Chunk {
     ClientEntry* entries() { return reinterpret_cast<ClientEntry*>(storage); }
+    const ClientEntry* entries() const { return reinterpret_cast<const ClientEntry*>(storage); }
     alignas(ClientEntry) std::byte storage[kChunkEntries * sizeof(ClientEntry)];
   };
 
@@ -122,7 +125,7 @@ class EntryPool {
   void store_nick(ClientEntry& entry, std::string_view nick, const Cookie* cookie);
   void drop_external(ClientEntry& entry);
 
-  std::vector<std::unique_ptr<Chunk>> chunks_;
+  Blocks<Chunk> chunks_;
   EntryNumber numbers_end_ = 0;
   EntryNumber free_ = kNoEntry;
   std::size_t in_use_ = 0;

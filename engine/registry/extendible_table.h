@@ -4,10 +4,11 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 #include <vector>
 
 #include "engine/assert.h"
+#include "engine/registry/blocks.h"
 #include "engine/registry/occupied.h"
 
 namespace rollcall::engine {
@@ -36,23 +37,28 @@ class ExtendibleTable {
   static constexpr std::uint32_t kSegmentSlots = 1024;
   // Beyond seven eighths full, probes grow long.
   static constexpr std::uint32_t kSegmentSlotsUsedMax = kSegmentSlots / 8 * 7;
+  // So many slots behind its home an insert is about to end.
+  static constexpr std::uint32_t kProbesAhead = 4;
   // Directory bits and home bits must not overlap, or the slots of a deep segment would crowd.
   static constexpr unsigned kDepthMax = 32 - std::countr_zero(kSegmentSlots);
 
-  explicit ExtendibleTable(HashOf hash_of = HashOf()) : hash_of_(hash_of) {}
+  // The segments are in `memory`.
+  explicit ExtendibleTable(HashOf hash_of = HashOf(),
+                           std::pmr::memory_resource& memory = *std::pmr::new_delete_resource())
+      : hash_of_(hash_of), segments_(memory) {}
 
   std::size_t size() const { return size_; }
 
   // Memory held, in bytes; of a segment, and of all.
   static constexpr std::size_t segment_bytes() { return sizeof(Segment); }
   std::size_t bytes() const {
-    return segments_.size() * segment_bytes() + segments_.capacity() * sizeof(segments_[0]) +
-           directory_.capacity() * sizeof(directory_[0]);
+    return segments_.bytes() + directory_.capacity() * sizeof(directory_[0]);
   }
 
   // By how much an insert raises `bytes` at the most, unless many hashes coincide.
   std::size_t growth() const {
-    return segment_bytes() + (segments_.capacity() + directory_.capacity()) * sizeof(Segment*);
+    return segment_bytes() + segments_.pointer_bytes() +
+           directory_.capacity() * sizeof(directory_[0]);
   }
 
   // Asks the processor to load what a lookup of `hash` will read first: into its second cache,
@@ -63,7 +69,9 @@ class ExtendibleTable {
 
   // The same for what an insert writes besides.
   void prefetch_insert(std::uint32_t hash) const {
-    __builtin_prefetch(&segment_of(hash).used, 1, 1);
+    const Segment& segment = segment_of(hash);
+    __builtin_prefetch(&segment.used, 1, 1);
+    __builtin_prefetch(&segment.slots[(home(hash) + kProbesAhead) % kSegmentSlots], 1, 1);
   }
 
   // The slot with this hash that `matches`, or null. Valid until the next insert or erase.
@@ -171,9 +179,9 @@ class ExtendibleTable {
   const Segment& segment_of(std::uint32_t hash) const { return *directory_[directory_index(hash)]; }
 
   Segment* new_segment(unsigned depth) {
-    segments_.push_back(std::make_unique<Segment>());
-    segments_.back()->depth = depth;
-    return segments_.back().get();
+    Segment& segment = segments_.add();
+    segment.depth = depth;
+    return &segment;
   }
 
   Slot* place(Segment& segment, const Slot& slot, std::uint32_t hash) {
@@ -219,7 +227,7 @@ class ExtendibleTable {
   inline static Segment empty_segment_;
 
   [[no_unique_address]] HashOf hash_of_;
-  std::vector<std::unique_ptr<Segment>> segments_;
+  Blocks<Segment> segments_;
   std::vector<Segment*> directory_{&empty_segment_};
   unsigned depth_ = 0;
   std::size_t size_ = 0;

@@ -8,9 +8,12 @@
 
 namespace rollcall::engine {
 
-HostCounts::HostCounts(const HashKey& key, std::size_t stripes) : key_(key) {
+HostCounts::HostCounts(const HashKey& key, std::size_t stripes, std::pmr::memory_resource& memory)
+    : key_(key) {
   ROLLCALL_ASSERT(std::has_single_bit(stripes));
-  for (std::size_t i = 0; i < stripes; ++i) stripes_.push_back(std::make_unique<Stripe>(key));
+  for (std::size_t i = 0; i < stripes; ++i) {
+    stripes_.push_back(std::make_unique<Stripe>(key, memory));
+  }
 }
 
 HostCounts::Host HostCounts::host(const HostAddress& address) const {

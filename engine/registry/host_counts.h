@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <vector>
 
 #include "engine/brief_mutex.h"
@@ -17,8 +18,9 @@ namespace rollcall::engine {
 // hosts are spread over `stripes` tables with a lock each.
 class HostCounts {
  public:
-  // REQUIRES: stripes is a power of two.
-  HostCounts(const HashKey& key, std::size_t stripes);
+  // The tables are in `memory`. REQUIRES: stripes is a power of two.
+  HostCounts(const HashKey& key, std::size_t stripes,
+             std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
   // A host, ready to be looked up many times.
   struct Host {
@@ -68,7 +70,7 @@ class HostCounts {
   };
   using Table = ExtendibleTable<Slot, HashOf>;
   struct alignas(64) Stripe {
-    explicit Stripe(const HashKey& key) : table(HashOf{key}) {}
+    Stripe(const HashKey& key, std::pmr::memory_resource& memory) : table(HashOf{key}, memory) {}
     mutable BriefMutex mutex;
     Table table;
   };

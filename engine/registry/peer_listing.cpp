@@ -21,15 +21,18 @@ std::size_t write_peer(const ClientEntry& entry, char* to) {
 
 }  // namespace
 
-PeerListing::PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t rendered_bytes_max)
+PeerListing::PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t rendered_bytes_max,
+                         std::pmr::memory_resource& memory)
     : pool_(pool),
       generator_(generator),
       draws_{generator_.next(), generator_.next()},
-      rendered_slots_max_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))) {}
+      order_(memory),
+      rendered_slots_max_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))),
+      rendered_chunks_(memory) {}
 
 std::size_t PeerListing::grow() {
   if (size_ == order_.size() * kBlockPeers) {
-    order_.push_back(std::make_unique_for_overwrite<Block>());
+    order_.add();
     const std::size_t chunks = order_.size() * (kBlockPeers / kChunkPeers);
     is_current_.resize(chunks);
     rendered_.resize(std::min(chunks, rendered_slots_max_));
@@ -109,7 +112,7 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
 }
 
 void PeerListing::prefetch(std::size_t chunk) const {
-  const RenderedChunk* const next = rendered_[chunk % rendered_.size()].get();
+  const RenderedChunk* const next = rendered_[chunk % rendered_.size()];
   const char* const bytes = reinterpret_cast<const char*>(next);
   for (std::size_t at = 0; next != nullptr && at < kPrefetchedBytes; at += 64) {
     __builtin_prefetch(bytes + at, 0, 1);
@@ -117,10 +120,9 @@ void PeerListing::prefetch(std::size_t chunk) const {
 }
 
 const PeerListing::RenderedChunk& PeerListing::rendered(std::size_t chunk, Instant now) {
-  std::unique_ptr<RenderedChunk>& slot = rendered_[chunk % rendered_.size()];
+  RenderedChunk*& slot = rendered_[chunk % rendered_.size()];
   if (slot == nullptr) {
-    slot = std::make_unique_for_overwrite<RenderedChunk>();
-    ++rendered_chunks_;
+    slot = &rendered_chunks_.add();
     render(*slot, chunk, now);
   } else if (slot->chunk != chunk || !is_current_[chunk] || now >= slot->earliest_deadline) {
     render(*slot, chunk, now);
@@ -152,13 +154,10 @@ void PeerListing::render(RenderedChunk& into, std::size_t chunk, Instant now) {
   is_current_[chunk] = true;
 }
 
-std::size_t PeerListing::order_bytes() const {
-  return order_.size() * sizeof(Block) + order_.capacity() * sizeof(order_[0]) +
-         is_current_.capacity() / 8;
-}
+std::size_t PeerListing::order_bytes() const { return order_.bytes() + is_current_.capacity() / 8; }
 
 std::size_t PeerListing::rendered_bytes() const {
-  return rendered_chunks_ * sizeof(RenderedChunk) + rendered_.size() * sizeof(rendered_[0]);
+  return rendered_chunks_.bytes() + rendered_.size() * sizeof(rendered_[0]);
 }
 
 void PeerListing::check_invariants() const {
@@ -168,8 +167,8 @@ void PeerListing::check_invariants() const {
     ROLLCALL_ASSERT(entry.list_position == position);
   }
   std::size_t rendered = 0;  // behind the last of them there is nothing
-  for (const auto& slot : rendered_) {
-    if (rendered == rendered_chunks_) break;
+  for (const RenderedChunk* slot : rendered_) {
+    if (rendered == rendered_chunks_.size()) break;
     rendered += slot != nullptr;
     if (slot == nullptr || slot->chunk * kChunkPeers >= size_ || !is_current_[slot->chunk])
       continue;
@@ -186,7 +185,7 @@ void PeerListing::check_invariants() const {
                            static_cast<std::size_t>(slot->ends[i + 1] - slot->ends[i])));
     }
   }
-  ROLLCALL_ASSERT(rendered == rendered_chunks_);
+  ROLLCALL_ASSERT(rendered == rendered_chunks_.size());
 }
 
 }  // namespace rollcall::engine

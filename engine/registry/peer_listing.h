@@ -4,12 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory>
+#include <memory_resource>
 #include <vector>
 
 #include "engine/limits.h"
 #include "engine/output_buffer.h"
 #include "engine/random.h"
+#include "engine/registry/blocks.h"
 #include "engine/registry/client_entry.h"
 #include "engine/time.h"
 
@@ -31,8 +32,9 @@ namespace rollcall::engine {
 // text alone.
 class PeerListing {
  public:
-  // `rendered_bytes_max` bounds the memory of rendered text.
-  PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t rendered_bytes_max);
+  // `rendered_bytes_max` bounds the memory of rendered text. That and the order are in `memory`.
+  PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t rendered_bytes_max,
+              std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
   std::size_t size() const { return size_; }
 
@@ -80,13 +82,13 @@ class PeerListing {
   using Block = std::array<EntryNumber, kBlockPeers>;
   // Where a block is, and a bit for each of its chunks: there may be room for twice as many.
   static constexpr std::size_t kBesideBlockBytesMax =
-      2 * (sizeof(std::unique_ptr<Block>) + kBlockPeers / kChunkPeers / 8);
+      2 * (sizeof(Block*) + kBlockPeers / kChunkPeers / 8);
 
   EntryNumber& at(std::size_t position) {
-    return (*order_[position / kBlockPeers])[position % kBlockPeers];
+    return order_[position / kBlockPeers][position % kBlockPeers];
   }
   EntryNumber at(std::size_t position) const {
-    return (*order_[position / kBlockPeers])[position % kBlockPeers];
+    return order_[position / kBlockPeers][position % kBlockPeers];
   }
   // Makes room at the end, which is returned.
   std::size_t grow();
@@ -101,7 +103,7 @@ class PeerListing {
   SampleGenerator generator_;
   // What will decide where the next two insertions go.
   std::array<std::uint64_t, 2> draws_;
-  std::vector<std::unique_ptr<Block>> order_;
+  Blocks<Block> order_;
   std::size_t size_ = 0;
   // Whether a chunk's text, if it is in the cache, is that of its entries. A bit each, so that a
   // change costs no wait for memory.
@@ -109,8 +111,8 @@ class PeerListing {
   // The cache: chunk c may be in slot c % size. While it grows it has a slot for every chunk, so a
   // chunk stays where it is.
   const std::size_t rendered_slots_max_;
-  std::deque<std::unique_ptr<RenderedChunk>> rendered_;  // growing moves none of them
-  std::size_t rendered_chunks_ = 0;
+  std::deque<RenderedChunk*> rendered_;  // null where there is none; growing moves none of them
+  Blocks<RenderedChunk> rendered_chunks_;
 };
 
 }  // namespace rollcall::engine

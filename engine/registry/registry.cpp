@@ -19,10 +19,11 @@ HashKey draw_key(RandomSource& random) {
 
 }  // namespace
 
-Registry::Registry(const RegistryOptions& options, RandomSource& random)
+Registry::Registry(const RegistryOptions& options, RandomSource& random,
+                   std::pmr::memory_resource& memory)
     : nick_key_(draw_key(random)),
       admission_{options.ttl, options.peers_max, options.peers_per_host_max,
-                 HostCounts(draw_key(random), options.shards)} {
+                 HostCounts(draw_key(random), options.shards, memory)} {
   ROLLCALL_ASSERT(std::has_single_bit(options.shards));
   ROLLCALL_ASSERT(options.shards <= limits::kShardsMax);
   ROLLCALL_ASSERT(options.ttl >= limits::kTtlMin);
@@ -34,7 +35,7 @@ Registry::Registry(const RegistryOptions& options, RandomSource& random)
     shard.inactive_max = (options.inactive_max + options.shards - 1) / options.shards;
     shard.bytes_max = options.bytes_max / options.shards;
     shard.rendered_bytes_max = limits::kRenderedBytesMax / options.shards;
-    shards_.push_back(std::make_unique<LockedShard>(shard, admission_, nick_key_, random));
+    shards_.push_back(std::make_unique<LockedShard>(shard, admission_, nick_key_, random, memory));
   }
 }
 

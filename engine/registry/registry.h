@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <span>
 #include <vector>
 
@@ -45,8 +46,11 @@ enum class RestoreOutcome : std::uint8_t {
 // Who is here: the list of peers. Safe to use from several threads; each shard has a lock.
 class Registry {
  public:
-  // Draws its hash keys and the seeds of its listings from `random`, and later its cookies.
-  Registry(const RegistryOptions& options, RandomSource& random);
+  // Draws its hash keys and the seeds of its listings from `random`, and later its cookies. Keeps
+  // its large structures in `memory`, in blocks of 64 KiB at most that are given back only in the
+  // end. REQUIRES: `memory` is safe to use from several threads and outlives the registry.
+  Registry(const RegistryOptions& options, RandomSource& random,
+           std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
   // Decides the operations of one requester, limits::kBatchRequestsMax at most, as if in order, and
   // sets their outcomes. An allowed PQuery changes nothing: its list is made by `append_listing`.
@@ -95,8 +99,8 @@ class Registry {
  private:
   struct alignas(64) LockedShard {
     LockedShard(const ShardOptions& options, Admission& admission, const HashKey& hash_key,
-                RandomSource& random)
-        : shard(options, admission, hash_key, random) {}
+                RandomSource& random, std::pmr::memory_resource& memory)
+        : shard(options, admission, hash_key, random, memory) {}
     mutable BriefMutex mutex;
     Shard shard;  // follows at once: see its first members
   };

@@ -64,14 +64,16 @@ void Admission::leave(const HostCounts::Host& host) {
 }
 
 Shard::Shard(const ShardOptions& options, Admission& admission, const HashKey& hash_key,
-             RandomSource& random)
+             RandomSource& random, std::pmr::memory_resource& memory)
     : options_(options),
       admission_(admission),
       hash_key_(hash_key),
       random_(random),
+      pool_(memory),
+      index_({}, memory),
       wheel_(pool_, admission.ttl),
       inactive_(pool_),
-      listing_(pool_, SampleGenerator(random), options.rendered_bytes_max) {}
+      listing_(pool_, SampleGenerator(random), options.rendered_bytes_max, memory) {}
 
 EntryNumber Shard::prefetch_entry(std::uint64_t hash) {
   const auto same_hash = [hash](const IndexSlot& slot) { return slot.hash == index_hash(hash); };

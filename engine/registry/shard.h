@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <span>
 
 #include "engine/change.h"
@@ -90,8 +91,9 @@ struct Requester {
 // come counts as inactive at once, whether or not the sweep has met it yet.
 class Shard {
  public:
+  // Its large structures are in `memory`.
   Shard(const ShardOptions& options, Admission& admission, const HashKey& hash_key,
-        RandomSource& random);
+        RandomSource& random, std::pmr::memory_resource& memory);
 
   // Ask the processor to load what `execute` and `restore` will read about this nick, one after the
   // other: each reads what the one before asked for. The second returns the entry, if there is one,

@@ -1,0 +1,155 @@
+#include "apps/huge_page_memory.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include "apps/process_usage.h"
+
+namespace rollcall::apps {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kRegionBytes = HugePageMemory::kRegionBytes;
+constexpr std::size_t kBlockBytes = std::size_t{64} << 10;
+constexpr std::size_t kPageBytes = 4096;
+constexpr std::size_t kPages = kRegionBytes / kPageBytes;
+
+std::uintptr_t address_of(const void* at) { return reinterpret_cast<std::uintptr_t>(at); }
+
+// Which region a block is in.
+std::uintptr_t region_of(const void* block) {
+  return address_of(block) / kRegionBytes * kRegionBytes;
+}
+
+// Pages of the region that have memory behind them, or -1 if there is no region any more.
+std::ptrdiff_t resident_pages(std::uintptr_t region) {
+  std::array<unsigned char, kPages> pages;
+  if (mincore(reinterpret_cast<void*>(region), kRegionBytes, pages.data()) != 0) return -1;
+  return std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
+}
+
+std::size_t resident_bytes() { return *resident_bytes_of(getpid()); }
+
+void await_resident(std::size_t bytes) {
+  for (int i = 0; i < 3000 && resident_bytes() < bytes; ++i) std::this_thread::sleep_for(10ms);
+}
+
+TEST(HugePageMemory, BlocksDoNotOverlapAndKeepWhatIsWrittenThere) {
+  HugePageMemory memory;
+  struct Block {
+    unsigned char* at;
+    std::size_t bytes;
+  };
+  std::vector<Block> blocks;
+  for (std::size_t i = 0; i < 500; ++i) {
+    const std::size_t bytes = std::array<std::size_t, 4>{65'536, 8'200, 12'296, 1}[i % 4];
+    const std::size_t alignment = std::array<std::size_t, 3>{64, 8, 1}[i % 3];
+    auto* const at = static_cast<unsigned char*>(memory.allocate(bytes, alignment));
+    EXPECT_EQ(address_of(at) % alignment, 0u);
+    std::memset(at, static_cast<int>(i % 251), bytes);
+    blocks.push_back({at, bytes});
+  }
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const auto is_own = [i](unsigned char byte) { return byte == i % 251; };
+    EXPECT_TRUE(std::all_of(blocks[i].at, blocks[i].at + blocks[i].bytes, is_own)) << i;
+  }
+}
+
+TEST(HugePageMemory, TakesABlockOfARegionAndNoLargerOne) {
+  HugePageMemory memory;
+  EXPECT_EQ(address_of(memory.allocate(kRegionBytes, kRegionBytes)) % kRegionBytes, 0u);
+  EXPECT_THROW(static_cast<void>(memory.allocate(kRegionBytes + 1, 1)), std::bad_alloc);
+  EXPECT_EQ(address_of(memory.allocate(kRegionBytes, 1)) % kRegionBytes, 0u);
+}
+
+TEST(HugePageMemory, SmallBlocksFillWhatIsTooLittleForLargeOnes) {
+  HugePageMemory memory;
+  const std::uintptr_t first = region_of(memory.allocate(kRegionBytes - kBlockBytes + 1, 1));
+  EXPECT_NE(region_of(memory.allocate(kBlockBytes, 1)), first);
+  EXPECT_EQ(region_of(memory.allocate(kBlockBytes - 1, 1)), first);
+  EXPECT_NE(region_of(memory.allocate(1, 1)), first);
+}
+
+TEST(HugePageMemory, AShortListTakesNoMoreThanItNeeds) {
+  HugePageMemory memory;
+  void* const block = memory.allocate(kBlockBytes, 64);
+  EXPECT_EQ(resident_pages(region_of(block)), 0);
+  std::memset(block, 1, kBlockBytes);
+  EXPECT_EQ(resident_pages(region_of(block)), kBlockBytes / kPageBytes);
+}
+
+TEST(HugePageMemory, TheNextRegionIsReadyBeforeItIsNeeded) {
+  constexpr std::size_t kBlocks = kRegionBytes / kBlockBytes;
+  HugePageMemory memory;
+  for (int region = 0; region < 3; ++region) {
+    const std::size_t before = resident_bytes();
+    for (std::size_t i = 0; i < kBlocks; ++i) {
+      // Once less than half is left the thread begins, and may need a while.
+      if (i == kBlocks / 2 + 1) await_resident(before + kRegionBytes / 10 * 9);
+      const std::uintptr_t at = region_of(memory.allocate(kBlockBytes, 64));
+      if (region > 0) {
+        ASSERT_EQ(resident_pages(at), kPages);
+      }
+    }
+  }
+}
+
+TEST(HugePageMemory, IsGivenBackInTheEnd) {
+  std::vector<std::uintptr_t> regions;
+  {
+    HugePageMemory memory;
+    for (int i = 0; i < 3; ++i) regions.push_back(region_of(memory.allocate(kRegionBytes, 1)));
+    for (const std::uintptr_t region : regions) EXPECT_GE(resident_pages(region), 0);
+  }
+  for (const std::uintptr_t region : regions) {
+    EXPECT_EQ(resident_pages(region), -1);
+    EXPECT_EQ(errno, ENOMEM);
+  }
+}
+
+TEST(HugePageMemory, MayBeUsedByManyThreadsAtOnce) {
+  HugePageMemory memory;
+  std::array<std::vector<std::uintptr_t>, 4> blocks;
+  std::vector<std::thread> threads;
+  for (auto& own : blocks) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) own.push_back(address_of(memory.allocate(kBlockBytes, 64)));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::vector<std::uintptr_t> all;
+  for (const auto& own : blocks) all.insert(all.end(), own.begin(), own.end());
+  std::ranges::sort(all);
+  for (std::size_t i = 1; i < all.size(); ++i) EXPECT_GE(all[i] - all[i - 1], kBlockBytes);
+}
+
+TEST(HugePageMemory, ItsThreadTakesNoSignals) {
+  sigset_t signals;
+  sigset_t before;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGUSR1);
+  HugePageMemory memory;
+  pthread_sigmask(SIG_BLOCK, &signals, &before);
+  // Where the thread took it, it would end the process.
+  ASSERT_EQ(kill(getpid(), SIGUSR1), 0);
+  const timespec patience{10, 0};
+  EXPECT_EQ(sigtimedwait(&signals, nullptr, &patience), SIGUSR1);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace
+}  // namespace rollcall::apps

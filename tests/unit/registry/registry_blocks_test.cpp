@@ -1,0 +1,74 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <string>
+
+#include "engine/engine.h"
+#include "engine/registry/registry.h"
+#include "tests/support/engine_under_test.h"
+#include "tests/support/seeded_random.h"
+
+namespace rollcall::engine {
+namespace {
+
+// Counts what is taken from it and not given back.
+class CountedMemory final : public std::pmr::memory_resource {
+ public:
+  std::size_t bytes() const { return bytes_; }
+  std::size_t longest_block() const { return longest_block_; }
+
+ private:
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    bytes_ += bytes;
+    longest_block_ = std::max(longest_block_, bytes);
+    return std::pmr::new_delete_resource()->allocate(bytes, alignment);
+  }
+  void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override {
+    bytes_ -= bytes;
+    std::pmr::new_delete_resource()->deallocate(block, bytes, alignment);
+  }
+  bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+
+  std::size_t bytes_ = 0;
+  std::size_t longest_block_ = 0;
+};
+
+TEST(RegistryBlocks, AreInTheMemoryItIsGivenAndGivenBack) {
+  constexpr std::size_t kPeers = 20'000;
+  CountedMemory memory;
+  {
+    tests::SeededRandom random(1);
+    RegistryOptions options;
+    options.shards = 4;
+    Registry registry(options, random, memory);
+    EXPECT_EQ(memory.bytes(), 0u);
+    EngineOptions engine_options;
+    engine_options.open_query = true;
+    Engine engine(registry, engine_options, random);
+    OutputBuffer out;
+    for (std::size_t peer = 0; peer < kPeers; ++peer) {
+      const auto host = HostAddress::v4(10, 0, static_cast<std::uint8_t>(peer >> 8),
+                                        static_cast<std::uint8_t>(peer));
+      const SessionId session = engine.open(host, {});
+      const std::string text = "Register P2Pv1\n\npeer-" + std::to_string(peer) + "\n80\n";
+      engine.receive(session, tests::bytes_of(text), {}, out);
+      engine.close(session);
+      out.clear();
+    }
+    SampleCursor cursor{SampleGenerator(random)};
+    ASSERT_EQ(registry.append_listing(kPeers, cursor, {}, out), kPeers);
+
+    // All but lists of blocks, the wheels, and a few bits.
+    const std::size_t held = registry.counters().bytes;
+    EXPECT_LT(memory.bytes(), held);
+    EXPECT_GT(memory.bytes(), held / 10 * 9);
+    EXPECT_LE(memory.longest_block(), std::size_t{64} << 10);
+  }
+  EXPECT_EQ(memory.bytes(), 0u);
+}
+
+}  // namespace
+}  // namespace rollcall::engine
