@@ -107,6 +107,30 @@ BENCHMARK(BM_Registry_GrowLongestCall)
     ->Unit(benchmark::kMillisecond)
     ->Iterations(3);
 
+// What a request waits for at least if it needs a cache line that it cannot know beforehand: one
+// read after the other, of random lines of so many MiB.
+void BM_Memory_Wait(benchmark::State& state) {
+  struct alignas(64) Line {
+    Line* next;
+  };
+  constexpr std::size_t kRegionBytes = apps::HugePageMemory::kRegionBytes;
+  constexpr std::size_t kRegionLines = kRegionBytes / sizeof(Line);
+  apps::HugePageMemory memory;
+  std::vector<Line*> lines;
+  for (std::int64_t mebibytes = 0; mebibytes < state.range(0); mebibytes += 2) {
+    auto* const region = static_cast<Line*>(memory.allocate(kRegionBytes, sizeof(Line)));
+    for (std::size_t i = 0; i < kRegionLines; ++i) lines.push_back(region + i);
+  }
+  std::ranges::shuffle(lines, std::mt19937_64(1));
+  for (std::size_t i = 0; i < lines.size(); ++i) lines[i]->next = lines[(i + 1) % lines.size()];
+  const Line* line = lines[0];
+  for (auto _ : state) benchmark::DoNotOptimize(line = line->next);
+}
+BENCHMARK(BM_Memory_Wait)->Apply([](benchmark::internal::Benchmark* b) {
+  // What near caches hold; the index of 10,000,000 peers; all about them.
+  run_at(b, {2, 128, 1024});
+});
+
 // Everybody's lease ends at the same moment: the longest step of the sweep, and the processor time
 // until the last is swept.
 void BM_Registry_MassExpiry(benchmark::State& state) {
