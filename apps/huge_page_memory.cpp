@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <system_error>
 #include <utility>
 
 namespace rollcall::apps {
@@ -45,22 +46,9 @@ void populate(std::span<std::byte> region) {
   }
 }
 
-}  // namespace
+bool is_less(std::span<std::byte> a, std::span<std::byte> b) { return a.size() < b.size(); }
 
-HugePageMemory::HugePageMemory() {
-  // Signals are for the threads that expect them.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([this] { prepare_regions(); });
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
+}  // namespace
 
 HugePageMemory::~HugePageMemory() {
   {
@@ -68,23 +56,21 @@ HugePageMemory::~HugePageMemory() {
     is_ending_ = true;
   }
   wake_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   for (const Region region : regions_) unmap(region);
   unmap(prepared_);
 }
 
 void* HugePageMemory::do_allocate(std::size_t bytes, std::size_t alignment) {
-  if (bytes > kRegionBytes) throw std::bad_alloc();
+  if (bytes > kRegionBytes || alignment > kRegionBytes) throw std::bad_alloc();
   const std::lock_guard lock(mutex_);
   void* block = cut(bytes, alignment);
   if (block == nullptr) {
     add_region();
     block = cut(bytes, alignment);
   }
-  const std::size_t most_left = std::ranges::max(rests_, {}, &Region::size).size();
-  if (most_left < kRegionBytes / 2 && prepared_.empty() && !std::exchange(is_wanted_, true)) {
-    wake_.notify_one();
-  }
+  const std::size_t most_left = std::ranges::max_element(rests_, is_less)->size();
+  if (most_left < kRegionBytes / 2 && prepared_.empty() && !is_wanted_) want_region();
   return block;
 }
 
@@ -100,10 +86,29 @@ void* HugePageMemory::cut(std::size_t bytes, std::size_t alignment) {
 }
 
 void HugePageMemory::add_region() {
-  const Region region = prepared_.empty() ? map_region() : std::exchange(prepared_, {});
-  if (region.empty()) throw std::bad_alloc();
-  regions_.push_back(region);
-  *std::ranges::min_element(rests_, {}, &Region::size) = region;
+  Region& region = regions_.emplace_back();
+  region = prepared_.empty() ? map_region() : std::exchange(prepared_, {});
+  if (region.empty()) {
+    regions_.pop_back();
+    throw std::bad_alloc();
+  }
+  *std::ranges::min_element(rests_, is_less) = region;
+}
+
+void HugePageMemory::want_region() {
+  is_wanted_ = true;
+  if (thread_.joinable()) return wake_.notify_one();
+  // Signals are for threads that expect them.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([this] { prepare_regions(); });
+  } catch (const std::system_error&) {
+    is_wanted_ = false;  // there may be a thread to be had later
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void HugePageMemory::prepare_regions() {

@@ -12,25 +12,24 @@
 namespace rollcall::apps {
 
 // Memory for a long list: in huge pages, where an access waits less for its address to be
-// translated, and none for a page that is not there yet. Blocks are cut from regions, and given
-// back all at once in the end.
+// translated. Blocks are cut from regions, and given back all at once in the end.
 //
-// A region takes the system 0.2 ms and more, so a thread makes the next one ready while there is
-// still room in the last. The first has ordinary pages, so that a short list takes no more memory
-// than it needs; so has one that is needed before it is ready, or where the system has no huge
-// page.
+// A region takes the system 0.2 ms and more, so a thread makes the next one ready once less than
+// half is left of the last. The first has ordinary pages, so that a list that fits in there takes
+// no more memory than it needs; so has one that is needed before it is ready, or where the system
+// has no huge page or no thread.
 class HugePageMemory final : public std::pmr::memory_resource {
  public:
   static constexpr std::size_t kRegionBytes = std::size_t{2} << 20;
 
-  // Throws std::system_error if there is no thread to be had.
-  HugePageMemory();
+  HugePageMemory() = default;
   ~HugePageMemory() override;
 
  private:
   using Region = std::span<std::byte>;
 
-  // Throws std::bad_alloc if the system has no memory, or the block is larger than a region.
+  // Throws std::bad_alloc if the system has no memory, or the block or its alignment is larger than
+  // a region.
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
   void do_deallocate(void*, std::size_t, std::size_t) override {}
   bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
@@ -38,11 +37,13 @@ class HugePageMemory final : public std::pmr::memory_resource {
   // Null if there is no room for it.
   void* cut(std::size_t bytes, std::size_t alignment);
   void add_region();
+  void want_region();
   void prepare_regions();
 
   std::mutex mutex_;
   std::vector<Region> regions_;
-  // What is left of the last few regions, so that small blocks fill what was too little for others.
+  // What is left of the regions with the most, so that small blocks fill what was too little for
+  // others.
   std::array<Region, 4> rests_;
   Region prepared_;
   std::condition_variable wake_;

@@ -89,7 +89,7 @@ transport::TcpOptions tcp_options(const ServerOptions& options, std::size_t conn
 // between two steps of the main thread and nowhere else.
 class Signals {
  public:
-  // REQUIRES: no other thread runs yet.
+  // REQUIRES: no other thread runs yet that takes signals.
   Signals() {
     sigemptyset(&signals_);
     for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals_, signal);

@@ -58,10 +58,11 @@ inline std::string register_text(std::size_t peer) {
   return "Register P2Pv1\n\n" + nick_of(peer) + "\n" + std::to_string(port_of(peer)) + "\n";
 }
 
-// In memory of its own, as the server has it.
 struct RegistryMemory {
   apps::HugePageMemory memory;
 };
+// A registry in memory of its own, as the server has it. That is a base, so that it outlives the
+// other one.
 class ServedRegistry : RegistryMemory, public engine::Registry {
  public:
   ServedRegistry(const engine::RegistryOptions& options, engine::RandomSource& random)

@@ -3,11 +3,13 @@
 
 #include <benchmark/benchmark.h>
 #include <malloc.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <span>
@@ -108,27 +110,28 @@ BENCHMARK(BM_Registry_GrowLongestCall)
     ->Iterations(3);
 
 // What a request waits for at least if it needs a cache line that it cannot know beforehand: one
-// read after the other, of random lines of so many MiB.
+// read after the other, of so many lines in random order, in huge pages where the system has them.
 void BM_Memory_Wait(benchmark::State& state) {
   struct alignas(64) Line {
     Line* next;
   };
-  constexpr std::size_t kRegionBytes = apps::HugePageMemory::kRegionBytes;
-  constexpr std::size_t kRegionLines = kRegionBytes / sizeof(Line);
-  apps::HugePageMemory memory;
-  std::vector<Line*> lines;
-  for (std::int64_t mebibytes = 0; mebibytes < state.range(0); mebibytes += 2) {
-    auto* const region = static_cast<Line*>(memory.allocate(kRegionBytes, sizeof(Line)));
-    for (std::size_t i = 0; i < kRegionLines; ++i) lines.push_back(region + i);
-  }
-  std::ranges::shuffle(lines, std::mt19937_64(1));
-  for (std::size_t i = 0; i < lines.size(); ++i) lines[i]->next = lines[(i + 1) % lines.size()];
-  const Line* line = lines[0];
+  const auto count = static_cast<std::size_t>(state.range(0));
+  constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+  const std::size_t bytes = (count * sizeof(Line) / kHugePageBytes + 1) * kHugePageBytes;
+  const std::unique_ptr<void, decltype(&std::free)> memory(
+      std::aligned_alloc(kHugePageBytes, bytes), &std::free);
+  madvise(memory.get(), bytes, MADV_HUGEPAGE);
+  const std::span all(static_cast<Line*>(memory.get()), count);
+  std::vector<Line*> order(count);
+  for (std::size_t i = 0; i < count; ++i) order[i] = &all[i];
+  std::ranges::shuffle(order, std::mt19937_64(1));
+  for (std::size_t i = 0; i < count; ++i) order[i]->next = order[(i + 1) % count];
+  const Line* line = order[0];
   for (auto _ : state) benchmark::DoNotOptimize(line = line->next);
 }
 BENCHMARK(BM_Memory_Wait)->Apply([](benchmark::internal::Benchmark* b) {
-  // What near caches hold; the index of 10,000,000 peers; all about them.
-  run_at(b, {2, 128, 1024});
+  // In near caches; as much as the index of 10,000,000 peers; as all about them.
+  run_at(b, {1000, 2'000'000, 16'000'000});
 });
 
 // Everybody's lease ends at the same moment: the longest step of the sweep, and the processor time

@@ -41,9 +41,10 @@ EntryNumber EntryPool::allocate(std::string_view nick) {
   if (number != kNoEntry) {
     free_ = (*this)[number].next;
   } else {
-    number = numbers_end_++;
+    number = numbers_end_;
     ROLLCALL_ASSERT(number < kNoEntry);
     if (number % kChunkEntries == 0) chunks_.add();
+    ++numbers_end_;
   }
   ClientEntry& entry = *new (&(*this)[number]) ClientEntry{};
   store_nick(entry, nick, nullptr);

@@ -114,7 +114,8 @@ class EntryPool {
  private:
   static constexpr std::size_t kChunkEntries = 1024;  // 64 KiB
 
-  // Uninitialised until an entry is allocated, so that a chunk is paid for page by page.
+  // Uninitialised until an entry is allocated, so that a chunk in ordinary pages is paid
+  // for page by page.
   struct Chunk {
     ClientEntry* entries() { return reinterpret_cast<ClientEntry*>(storage); }
     const ClientEntry* entries() const { return reinterpret_cast<const ClientEntry*>(storage); }

@@ -37,7 +37,7 @@ class ExtendibleTable {
   static constexpr std::uint32_t kSegmentSlots = 1024;
   // Beyond seven eighths full, probes grow long.
   static constexpr std::uint32_t kSegmentSlotsUsedMax = kSegmentSlots / 8 * 7;
-  // So many slots behind its home an insert is about to end.
+  // An insert ends so many slots behind its home, on average over all loads.
   static constexpr std::uint32_t kProbesAhead = 4;
   // Directory bits and home bits must not overlap, or the slots of a deep segment would crowd.
   static constexpr unsigned kDepthMax = 32 - std::countr_zero(kSegmentSlots);

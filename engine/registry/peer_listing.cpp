@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "engine/assert.h"
@@ -24,11 +25,17 @@ std::size_t write_peer(const ClientEntry& entry, char* to) {
 PeerListing::PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t rendered_bytes_max,
                          std::pmr::memory_resource& memory)
     : pool_(pool),
+      memory_(memory),
       generator_(generator),
       draws_{generator_.next(), generator_.next()},
       order_(memory),
-      rendered_slots_max_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))),
-      rendered_chunks_(memory) {}
+      rendered_slots_max_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))) {}
+
+PeerListing::~PeerListing() {
+  for (RenderedChunk* chunk : rendered_) {
+    if (chunk != nullptr) memory_.deallocate(chunk, sizeof(RenderedChunk), alignof(RenderedChunk));
+  }
+}
 
 std::size_t PeerListing::grow() {
   if (size_ == order_.size() * kBlockPeers) {
@@ -122,7 +129,9 @@ void PeerListing::prefetch(std::size_t chunk) const {
 const PeerListing::RenderedChunk& PeerListing::rendered(std::size_t chunk, Instant now) {
   RenderedChunk*& slot = rendered_[chunk % rendered_.size()];
   if (slot == nullptr) {
-    slot = &rendered_chunks_.add();
+    void* const memory = memory_.allocate(sizeof(RenderedChunk), alignof(RenderedChunk));
+    slot = new (memory) RenderedChunk;
+    ++rendered_chunks_;
     render(*slot, chunk, now);
   } else if (slot->chunk != chunk || !is_current_[chunk] || now >= slot->earliest_deadline) {
     render(*slot, chunk, now);
@@ -157,7 +166,7 @@ void PeerListing::render(RenderedChunk& into, std::size_t chunk, Instant now) {
 std::size_t PeerListing::order_bytes() const { return order_.bytes() + is_current_.capacity() / 8; }
 
 std::size_t PeerListing::rendered_bytes() const {
-  return rendered_chunks_.bytes() + rendered_.size() * sizeof(rendered_[0]);
+  return rendered_chunks_ * sizeof(RenderedChunk) + rendered_.size() * sizeof(rendered_[0]);
 }
 
 void PeerListing::check_invariants() const {
@@ -168,7 +177,7 @@ void PeerListing::check_invariants() const {
   }
   std::size_t rendered = 0;  // behind the last of them there is nothing
   for (const RenderedChunk* slot : rendered_) {
-    if (rendered == rendered_chunks_.size()) break;
+    if (rendered == rendered_chunks_) break;
     rendered += slot != nullptr;
     if (slot == nullptr || slot->chunk * kChunkPeers >= size_ || !is_current_[slot->chunk])
       continue;
@@ -185,7 +194,7 @@ void PeerListing::check_invariants() const {
                            static_cast<std::size_t>(slot->ends[i + 1] - slot->ends[i])));
     }
   }
-  ROLLCALL_ASSERT(rendered == rendered_chunks_.size());
+  ROLLCALL_ASSERT(rendered == rendered_chunks_);
 }
 
 }  // namespace rollcall::engine

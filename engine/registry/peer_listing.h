@@ -35,6 +35,9 @@ class PeerListing {
   // `rendered_bytes_max` bounds the memory of rendered text. That and the order are in `memory`.
   PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t rendered_bytes_max,
               std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
+  PeerListing(const PeerListing&) = delete;
+  PeerListing& operator=(const PeerListing&) = delete;
+  ~PeerListing();
 
   std::size_t size() const { return size_; }
 
@@ -100,6 +103,7 @@ class PeerListing {
   void prefetch(std::size_t chunk) const;
 
   EntryPool& pool_;
+  std::pmr::memory_resource& memory_;
   SampleGenerator generator_;
   // What will decide where the next two insertions go.
   std::array<std::uint64_t, 2> draws_;
@@ -112,7 +116,7 @@ class PeerListing {
   // chunk stays where it is.
   const std::size_t rendered_slots_max_;
   std::deque<RenderedChunk*> rendered_;  // null where there is none; growing moves none of them
-  Blocks<RenderedChunk> rendered_chunks_;
+  std::size_t rendered_chunks_ = 0;
 };
 
 }  // namespace rollcall::engine

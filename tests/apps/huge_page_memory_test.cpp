@@ -9,14 +9,17 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cinttypes>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <new>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
-
-#include "apps/process_usage.h"
 
 namespace rollcall::apps {
 namespace {
@@ -42,10 +45,20 @@ std::ptrdiff_t resident_pages(std::uintptr_t region) {
   return std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
 }
 
-std::size_t resident_bytes() { return *resident_bytes_of(getpid()); }
-
-void await_resident(std::size_t bytes) {
-  for (int i = 0; i < 3000 && resident_bytes() < bytes; ++i) std::this_thread::sleep_for(10ms);
+// What the kernel says of the mapping that the region is in.
+std::string flags_of(std::uintptr_t region) {
+  std::ifstream smaps("/proc/self/smaps");
+  bool is_in_it = false;
+  for (std::string line; std::getline(smaps, line);) {
+    std::uintptr_t first = 0;
+    std::uintptr_t last = 0;
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &first, &last) == 2) {
+      is_in_it = first <= region && region < last;
+    } else if (is_in_it && line.starts_with("VmFlags:")) {
+      return line + ' ';
+    }
+  }
+  return "";
 }
 
 TEST(HugePageMemory, BlocksDoNotOverlapAndKeepWhatIsWrittenThere) {
@@ -73,6 +86,7 @@ TEST(HugePageMemory, TakesABlockOfARegionAndNoLargerOne) {
   HugePageMemory memory;
   EXPECT_EQ(address_of(memory.allocate(kRegionBytes, kRegionBytes)) % kRegionBytes, 0u);
   EXPECT_THROW(static_cast<void>(memory.allocate(kRegionBytes + 1, 1)), std::bad_alloc);
+  EXPECT_THROW(static_cast<void>(memory.allocate(1, 2 * kRegionBytes)), std::bad_alloc);
   EXPECT_EQ(address_of(memory.allocate(kRegionBytes, 1)) % kRegionBytes, 0u);
 }
 
@@ -93,19 +107,19 @@ TEST(HugePageMemory, AShortListTakesNoMoreThanItNeeds) {
 }
 
 TEST(HugePageMemory, TheNextRegionIsReadyBeforeItIsNeeded) {
-  constexpr std::size_t kBlocks = kRegionBytes / kBlockBytes;
   HugePageMemory memory;
-  for (int region = 0; region < 3; ++region) {
-    const std::size_t before = resident_bytes();
-    for (std::size_t i = 0; i < kBlocks; ++i) {
-      // Once less than half is left the thread begins, and may need a while.
-      if (i == kBlocks / 2 + 1) await_resident(before + kRegionBytes / 10 * 9);
-      const std::uintptr_t at = region_of(memory.allocate(kBlockBytes, 64));
-      if (region > 0) {
-        ASSERT_EQ(resident_pages(at), kPages);
-      }
-    }
+  std::uintptr_t region = region_of(memory.allocate(kBlockBytes, 64));
+  EXPECT_NE(flags_of(region).find(" nh "), std::string::npos);
+  // The thread may need a while; a region that is needed before it is ready has ordinary pages.
+  bool is_ready = false;
+  for (int i = 0; i < 30'000 && !is_ready; ++i) {
+    std::this_thread::sleep_for(1ms);
+    const std::uintptr_t other = region_of(memory.allocate(kBlockBytes, 64));
+    is_ready = std::exchange(region, other) != other && resident_pages(region) > 0;
   }
+  ASSERT_TRUE(is_ready);
+  EXPECT_EQ(resident_pages(region), kPages);
+  EXPECT_NE(flags_of(region).find(" hg "), std::string::npos);
 }
 
 TEST(HugePageMemory, IsGivenBackInTheEnd) {
@@ -143,6 +157,7 @@ TEST(HugePageMemory, ItsThreadTakesNoSignals) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGUSR1);
   HugePageMemory memory;
+  static_cast<void>(memory.allocate(kRegionBytes, 1));  // starts the thread
   pthread_sigmask(SIG_BLOCK, &signals, &before);
   // Where the thread took it, it would end the process.
   ASSERT_EQ(kill(getpid(), SIGUSR1), 0);
