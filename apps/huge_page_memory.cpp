@@ -61,6 +61,11 @@ HugePageMemory::~HugePageMemory() {
   unmap(prepared_);
 }
 
+void HugePageMemory::wait_until_ready() {
+  std::unique_lock lock(mutex_);
+  ready_.wait(lock, [this] { return !is_wanted_; });
+}
+
 void* HugePageMemory::do_allocate(std::size_t bytes, std::size_t alignment) {
   if (bytes > kRegionBytes || alignment > kRegionBytes) throw std::bad_alloc();
   const std::lock_guard lock(mutex_);
@@ -122,6 +127,7 @@ void HugePageMemory::prepare_regions() {
     lock.lock();
     prepared_ = region;
     is_wanted_ = false;
+    ready_.notify_all();
   }
 }
 

@@ -25,6 +25,9 @@ class HugePageMemory final : public std::pmr::memory_resource {
   HugePageMemory() = default;
   ~HugePageMemory() override;
 
+  // Returns once no region is being made ready.
+  void wait_until_ready();
+
  private:
   using Region = std::span<std::byte>;
 
@@ -47,6 +50,7 @@ class HugePageMemory final : public std::pmr::memory_resource {
   std::array<Region, 4> rests_;
   Region prepared_;
   std::condition_variable wake_;
+  std::condition_variable ready_;
   bool is_wanted_ = false;
   bool is_ending_ = false;
   std::thread thread_;

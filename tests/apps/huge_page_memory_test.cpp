@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cinttypes>
 #include <cstddef>
 #include <cstdint>
@@ -18,13 +17,10 @@
 #include <new>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace rollcall::apps {
 namespace {
-
-using namespace std::chrono_literals;
 
 constexpr std::size_t kRegionBytes = HugePageMemory::kRegionBytes;
 constexpr std::size_t kBlockBytes = std::size_t{64} << 10;
@@ -107,19 +103,31 @@ TEST(HugePageMemory, AShortListTakesNoMoreThanItNeeds) {
 }
 
 TEST(HugePageMemory, TheNextRegionIsReadyBeforeItIsNeeded) {
+  constexpr std::size_t kBlocks = kRegionBytes / kBlockBytes;
   HugePageMemory memory;
-  std::uintptr_t region = region_of(memory.allocate(kBlockBytes, 64));
-  EXPECT_NE(flags_of(region).find(" nh "), std::string::npos);
-  // The thread may need a while; a region that is needed before it is ready has ordinary pages.
-  bool is_ready = false;
-  for (int i = 0; i < 30'000 && !is_ready; ++i) {
-    std::this_thread::sleep_for(1ms);
-    const std::uintptr_t other = region_of(memory.allocate(kBlockBytes, 64));
-    is_ready = std::exchange(region, other) != other && resident_pages(region) > 0;
+  for (int i = 0; i < 4; ++i) {
+    const std::uintptr_t region = region_of(memory.allocate(kBlockBytes, 64));
+    EXPECT_EQ(resident_pages(region), i == 0 ? 0 : kPages);
+    EXPECT_NE(flags_of(region).find(i == 0 ? " nh " : " hg "), std::string::npos);
+    for (std::size_t block = 1; block < kBlocks; ++block) {
+      EXPECT_EQ(region_of(memory.allocate(kBlockBytes, 64)), region);
+      // Now less than half is left.
+      if (block == kBlocks / 2) memory.wait_until_ready();
+    }
   }
-  ASSERT_TRUE(is_ready);
-  EXPECT_EQ(resident_pages(region), kPages);
-  EXPECT_NE(flags_of(region).find(" hg "), std::string::npos);
+}
+
+TEST(HugePageMemory, MakesNothingReadyWhileHalfIsLeft) {
+  HugePageMemory memory;
+  static_cast<void>(memory.allocate(kRegionBytes / 2, 1));
+  memory.wait_until_ready();
+  const std::uintptr_t second = region_of(memory.allocate(kRegionBytes, 1));
+  EXPECT_EQ(resident_pages(second), 0);
+  // Nothing is left of that one, but half of the first.
+  memory.wait_until_ready();
+  static_cast<void>(memory.allocate(1, 1));
+  memory.wait_until_ready();
+  EXPECT_EQ(resident_pages(region_of(memory.allocate(kRegionBytes, 1))), kPages);
 }
 
 TEST(HugePageMemory, IsGivenBackInTheEnd) {
@@ -157,7 +165,8 @@ TEST(HugePageMemory, ItsThreadTakesNoSignals) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGUSR1);
   HugePageMemory memory;
-  static_cast<void>(memory.allocate(kRegionBytes, 1));  // starts the thread
+  static_cast<void>(memory.allocate(kRegionBytes, 1));
+  memory.wait_until_ready();  // the thread has begun
   pthread_sigmask(SIG_BLOCK, &signals, &before);
   // Where the thread took it, it would end the process.
   ASSERT_EQ(kill(getpid(), SIGUSR1), 0);
