@@ -11,6 +11,13 @@
 
 namespace rollcall::engine {
 
+// How much of an entry a change is about.
+enum class Extent : std::uint8_t {
+  kEntry,         // all of it
+  kRegistration,  // renewed by Register: `deadline` and `registered_at`
+  kLease,         // renewed by KeepAlive: `deadline`
+};
+
 // What a request changed: the entry as it is now. Changes are an output of the registry, from which
 // a store can rebuild it. Expiry is no change: it follows from the deadline.
 struct Change {
@@ -18,6 +25,10 @@ struct Change {
   // belong to the same shard.
   std::uint32_t shard = 0;
   std::uint64_t sequence = 0;
+
+  // Where it is not kEntry the entry is active, as it was before, and all else is as the change of
+  // this nick before said.
+  Extent extent = Extent::kEntry;
 
   // Borrowed; valid during the call that hands over the change.
   std::string_view nick;

@@ -124,12 +124,12 @@ void Registry::restore(std::span<const Change> batch, Instant now, RestoreCounts
   std::array<std::uint64_t, limits::kBatchRequestsMax> hashes;
   std::array<HostCounts::Host, limits::kBatchRequestsMax> hosts;
   counts.changes += batch.size();
-  // While no lease has ended this only brings the shards, and their wheels, to the time.
-  for (const auto& locked : shards_) locked->shard.sweep(now);
+  for (const auto& locked : shards_) locked->shard.begin_restore(now);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     hashes[i] = siphash13(nick_key_, batch[i].nick);
-    hosts[i] = admission_.hosts.host(batch[i].host);
     shard_for(hashes[i]).prefetch_index(hashes[i]);
+    if (batch[i].extent != Extent::kEntry) continue;
+    hosts[i] = admission_.hosts.host(batch[i].host);
     admission_.hosts.prefetch_alone(hosts[i]);
   }
   for (std::size_t i = 0; i < batch.size(); ++i) shard_for(hashes[i]).prefetch_entry(hashes[i]);

@@ -61,15 +61,17 @@ class Registry {
   // ---- Recovery: restore … restore ─► finish_restore, before anything else is done ----
 
   // Puts entries there as a store kept them, limits::kBatchRequestsMax at most. A later one of the
-  // same nick takes the place of an earlier one. Counts what became of them; `now` is the same in
-  // every call. A lease that has ended makes its entry inactive since then, and none lasts longer
-  // than one TTL from now. Limits are for admission, so they refuse nothing that is restored.
-  // No change is told.
+  // same nick takes the place of an earlier one; a renewal (Extent) changes that one, and does
+  // nothing where there is none: it was forgotten since. Counts what became of them; `now` is the
+  // same in every call. A lease that has ended makes its entry inactive since then, and none lasts
+  // longer than one TTL from now. Limits are for admission, so they refuse nothing that is
+  // restored. No change is told.
   //
   // REQUIRES: no other thread uses the registry meanwhile. The nicks are valid.
   void restore(std::span<const Change> batch, Instant now, RestoreCounts& counts);
 
-  // Brings the inactive entries into the order in which they became so, and forgets the surplus.
+  // Brings the inactive entries into the order in which they became so, and forgets the surplus,
+  // and those that have been so for too long.
   RestoreOutcome finish_restore();
 
   // Hands entries of a shard to `to`, as they are, in the order of their numbers from `from` on.

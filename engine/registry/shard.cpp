@@ -136,30 +136,33 @@ void Shard::renew(Operation& operation, EntryNumber number, const Requester& req
     admission_.hosts.add(requester.host);
     admission_.hosts.subtract(admission_.hosts.host(entry.host));
   }
-  if (has_moved || entry.port != operation.request->port) {
+  const bool is_elsewhere = has_moved || entry.port != operation.request->port;
+  if (is_elsewhere) {
     entry.host = requester.address;
     entry.port = operation.request->port;
     listing_.changed(entry);
   }
-  if (!entry.has_cookie()) set_cookie(entry, operation);
+  const bool had_cookie = entry.has_cookie();
+  if (!had_cookie) set_cookie(entry, operation);
   entry.registered_at = requester.date;
-  extend_lease(entry, requester);
+  const bool has_new_day = extend_lease(entry, requester);
   ++counters_.renewed;
-  tell(requester.changes, entry);
+  const bool is_same = !is_elsewhere && !has_new_day && entry.has_cookie() == had_cookie;
+  tell(requester.changes, entry, is_same ? Extent::kRegistration : Extent::kEntry);
 }
 
 void Shard::keep_alive(EntryNumber number, const Requester& requester) {
   ClientEntry& entry = pool_[number];
-  extend_lease(entry, requester);
+  const bool has_new_day = extend_lease(entry, requester);
   ++counters_.renewed;
-  tell(requester.changes, entry);
+  tell(requester.changes, entry, has_new_day ? Extent::kEntry : Extent::kLease);
 }
 
 void Shard::leave(EntryNumber number, const Requester& requester) {
   wheel_.remove(number);
   retire(number, now_);
   ++counters_.left;
-  tell(requester.changes, pool_[number]);
+  tell(requester.changes, pool_[number], Extent::kEntry);
   forget_surplus();
 }
 
@@ -189,7 +192,7 @@ Outcome Shard::register_free(Operation& operation, EntryNumber number, const Req
   listing_.insert(number);
   listed_.store(listing_.size(), std::memory_order_relaxed);
   ++counters_.registered;
-  tell(requester.changes, entry);
+  tell(requester.changes, entry, Extent::kEntry);
   return Outcome::kSuccess;
 }
 
@@ -223,8 +226,10 @@ std::size_t Shard::bytes_promised() const {
          HostCounts::stripe_bytes_max(active_max) + PeerListing::order_bytes_max(active_max);
 }
 
-void Shard::extend_lease(ClientEntry& entry, const Requester& requester) {
+bool Shard::extend_lease(ClientEntry& entry, const Requester& requester) {
   entry.deadline = now_ + admission_.ttl;
+  const std::uint32_t bits_before = entry.activity_bits;
+  const std::uint16_t day_before = entry.activity_day;
   const std::uint16_t today = requester.day;
   // Without history there is no day to count back from, be it that of a clock that went back.
   if (entry.activity_bits == 0) entry.activity_day = today;
@@ -236,6 +241,7 @@ void Shard::extend_lease(ClientEntry& entry, const Requester& requester) {
   const unsigned days_ago = entry.activity_day - today;
   if (days_ago < limits::kHistoryDays) entry.activity_bits |= std::uint32_t{1} << days_ago;
   entry.activity_bits &= kActivityMask;
+  return entry.activity_bits != bits_before || entry.activity_day != day_before;
 }
 
 void Shard::set_cookie(ClientEntry& entry, Operation& operation) {
@@ -297,11 +303,26 @@ void Shard::forget(EntryNumber number) {
   ++counters_.forgotten;
 }
 
+void Shard::begin_restore(Instant now) {
+  std::size_t budget = limits::kSweepEntriesMax;
+  advance(now, budget);
+}
+
 bool Shard::restore(const Change& change, std::uint64_t hash, const HostCounts::Host& host) {
+  const EntryNumber number = find(change.nick, hash);
+  if (change.extent == Extent::kEntry) return put_back(change, number, hash, host);
+  if (number == kNoEntry) return false;
+  Change whole = describe(pool_[number]);
+  whole.active = true;
+  whole.deadline = change.deadline;
+  if (change.extent == Extent::kRegistration) whole.registered_at = change.registered_at;
+  return put_back(whole, number, hash, admission_.hosts.host(whole.host));
+}
+
+bool Shard::put_back(const Change& change, EntryNumber number, std::uint64_t hash,
+                     const HostCounts::Host& host) {
   const bool is_active = change.active && change.deadline > now_;
-  const bool is_over = !is_active && change.deadline + limits::kHistory <= now_;
   const Instant lease_end = std::min(change.deadline, now_ + admission_.ttl);
-  EntryNumber number = find(change.nick, hash);
   if (number != kNoEntry && is_active && is_renewal(pool_[number], change, lease_end)) {
     ClientEntry& entry = pool_[number];
     if (entry.port != change.port) listing_.changed(entry);
@@ -309,12 +330,7 @@ bool Shard::restore(const Change& change, std::uint64_t hash, const HostCounts::
     entry.deadline = lease_end;
     return lease_end < change.deadline;
   }
-  if (number != kNoEntry) take_off(number);
-  if (is_over) {
-    number == kNoEntry ? void(++counters_.forgotten) : forget(number);
-    return false;
-  }
-  if (number == kNoEntry) number = place(change.nick, hash);
+  number == kNoEntry ? void(number = place(change.nick, hash)) : take_off(number);
   // The hash key is younger than the file, so nobody can have chosen nicks whose hashes coincide.
   ROLLCALL_ASSERT(number != kNoEntry);
 
@@ -362,6 +378,7 @@ void Shard::take_off(EntryNumber number) {
 void Shard::finish_restore() {
   listing_.shuffle();
   inactive_.sort();
+  while (is_oldest_over()) forget_oldest();
   forget_surplus();
 }
 
@@ -380,21 +397,26 @@ std::size_t Shard::append_listing(std::size_t first, std::size_t last, std::size
 }
 
 bool Shard::sweep(Instant now) {
-  now_ = std::max(now_, now);
   std::size_t budget = limits::kSweepEntriesMax;
-  while (const auto number = wheel_.take_expired(now_, budget)) retire_expired(*number);
-  while (budget > 0 && !inactive_.empty() &&
-         pool_[inactive_.front()].deadline + limits::kHistory <= now_) {
-    forget_oldest();
-    --budget;
-  }
+  advance(now, budget);
+  for (; budget > 0 && is_oldest_over(); --budget) forget_oldest();
   return budget == 0;
 }
 
-void Shard::tell(ChangeSink* changes, const ClientEntry& entry) {
+void Shard::advance(Instant now, std::size_t& budget) {
+  now_ = std::max(now_, now);
+  while (const auto number = wheel_.take_expired(now_, budget)) retire_expired(*number);
+}
+
+bool Shard::is_oldest_over() const {
+  return !inactive_.empty() && pool_[inactive_.front()].deadline + limits::kHistory <= now_;
+}
+
+void Shard::tell(ChangeSink* changes, const ClientEntry& entry, Extent extent) {
   ++sequence_;
   if (changes == nullptr) return;
   Change change = describe(entry);
+  change.extent = extent;
   change.sequence = sequence_;
   changes->append(change);
 }

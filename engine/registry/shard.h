@@ -105,8 +105,9 @@ class Shard {
   // except that an entry whose lease has ended becomes inactive.
   void execute(Operation& operation, const Requester& requester);
 
-  // Puts an entry there as a store kept it, as of the last sweep, in place of the one of this nick,
-  // if any: see Registry::restore. `host` is that of the change. Whether the lease was shortened.
+  // See Registry::restore. `host` is that of the change where its extent is the entry. Whether the
+  // lease was shortened.
+  void begin_restore(Instant now);
   bool restore(const Change& change, std::uint64_t hash, const HostCounts::Host& host);
   void finish_restore();
 
@@ -162,7 +163,8 @@ class Shard {
   // What counts against the budget: no renewal takes it higher.
   std::size_t bytes_promised() const;
 
-  void extend_lease(ClientEntry& entry, const Requester& requester);
+  // Whether that adds to the history of its activity.
+  bool extend_lease(ClientEntry& entry, const Requester& requester);
   // The entry gets the cookie that the operation brings or asks for, or none.
   void set_cookie(ClientEntry& entry, Operation& operation);
 
@@ -173,16 +175,23 @@ class Shard {
   void retire(EntryNumber number, Instant since);
   // The entry, which is off the wheel already, is no longer with the active ones.
   void unlist(EntryNumber number);
+  // Restores a whole entry, in the place of `number` if there is one.
+  bool put_back(const Change& change, EntryNumber number, std::uint64_t hash,
+                const HostCounts::Host& host);
   static bool is_renewal(const ClientEntry& entry, const Change& change, Instant lease_end);
   void restore_fields(ClientEntry& entry, const Change& change);
   // The entry is on no list any more.
   void take_off(EntryNumber number);
+  // Brings the time to `now`, and moves entries whose lease has ended to the inactive ones.
+  void advance(Instant now, std::size_t& budget);
+  // Whether the history of the inactive entry that is the next to be forgotten is.
+  bool is_oldest_over() const;
   void forget_surplus();
   void forget_oldest();
   // REQUIRES: the entry is on no list.
   void forget(EntryNumber number);
 
-  void tell(ChangeSink* changes, const ClientEntry& entry);
+  void tell(ChangeSink* changes, const ClientEntry& entry, Extent extent);
   // The entry as it is. Its place in the order of changes is blank.
   Change describe(const ClientEntry& entry) const;
 

@@ -11,6 +11,7 @@ namespace {
 
 using engine::Change;
 using engine::CookieHeader;
+using engine::Extent;
 using engine::HostAddress;
 using engine::Instant;
 using engine::Method;
@@ -115,10 +116,21 @@ std::string RegistryModel::apply(const engine::Operation& operation, const HostA
   if (told->nick != request.nick) return "told of another nick";
 
   Entry& entry = entries_[std::string(request.nick)];
+  const Entry before = entry;
   execute(entry, operation, host, time);
   const std::string wrong = difference(entry, *told);
   mark_those_that_may_be_forgotten();
-  return wrong;
+  if (!wrong.empty()) return wrong;
+  const bool is_renewal = found != entries_.end() && is_active(before, now_) &&
+                          is_active(entry, now_) && is_renewed(before, entry);
+  const Extent renewal =
+      request.method == Method::kRegister ? Extent::kRegistration : Extent::kLease;
+  return told->extent == (is_renewal ? renewal : Extent::kEntry) ? "" : "told another extent";
+}
+
+bool RegistryModel::is_renewed(const Entry& before, const Entry& after) {
+  return before.host == after.host && before.port == after.port && before.cookie == after.cookie &&
+         last_thirty(before.days) == last_thirty(after.days);
 }
 
 void RegistryModel::execute(Entry& entry, const engine::Operation& operation,

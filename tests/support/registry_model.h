@@ -73,6 +73,8 @@ class RegistryModel {
                engine::Time time);
   void register_free(Entry& entry) const;
   static std::string difference(Entry& entry, const engine::Change& told);
+  // Whether all that differs is what a renewal changes.
+  static bool is_renewed(const Entry& before, const Entry& after);
   void mark_those_that_may_be_forgotten();
 
   const engine::RegistryOptions options_;

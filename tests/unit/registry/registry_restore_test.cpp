@@ -59,6 +59,16 @@ class RegistryRestore : public testing::TestWithParam<std::size_t> {
     change.activity_day = 20'000;
     return change;
   }
+  // A renewal says nothing but this.
+  Change renewal(std::string_view nick, Extent extent, Duration left = 100s) const {
+    Change change;
+    change.extent = extent;
+    change.nick = nick;
+    change.active = true;
+    change.deadline = now() + left;
+    if (extent == Extent::kRegistration) change.registered_at = under_test_.time().wall - 1s;
+    return change;
+  }
   Change inactive(std::string_view nick, Duration since = 10s) const {
     Change change = active(nick);
     change.active = false;
@@ -173,6 +183,72 @@ TEST_P(RegistryRestore, LetsALaterChangeTakeThePlaceOfAnEarlierOneWhateverTheyAr
       }
     }
   }
+}
+
+TEST_P(RegistryRestore, LetsARenewalChangeTheLeaseAndLeaveTheRest) {
+  Change with_cookie = active("bob", 10s);
+  with_cookie.has_cookie = true;
+  with_cookie.cookie = kCookie;
+  Change left = inactive("carol", 40s);
+  left.host = kElsewhere;
+  left.port = 81;
+  const RestoreCounts counts = restore(
+      {active("alice", 10s), renewal("alice", Extent::kLease, 50s), with_cookie,
+       renewal("bob", Extent::kRegistration, 60s), left, renewal("carol", Extent::kLease, 70s),
+       active("dave", 10s), renewal("dave", Extent::kRegistration, 101s), active("erin", 10s),
+       renewal("erin", Extent::kLease, -5s)});
+  EXPECT_EQ(counts.shortened, 1u) << "dave's";
+  EXPECT_EQ(active_count(), 4u);
+  tests::ChangeRecorder recorder;
+  for (std::size_t shard = 0; shard < registry().shards(); ++shard) {
+    registry().visit(shard, 0, 10, recorder);
+  }
+  ASSERT_EQ(recorder.told.size(), 5u);
+  const WallTime before = under_test_.time().wall - 1h;
+  const WallTime renewed = under_test_.time().wall - 1s;
+  struct Expected {
+    HostAddress host;
+    std::uint16_t port;
+    bool has_cookie;
+    bool is_active;
+    Duration left;
+    WallTime registered_at;
+  };
+  const std::map<std::string, Expected> expected = {
+      {"alice", {kHome, 80, false, true, 50s, before}},
+      {"bob", {kHome, 80, true, true, 60s, renewed}},
+      {"carol", {kElsewhere, 81, false, true, 70s, before}},
+      {"dave", {kHome, 80, false, true, 100s, renewed}},
+      {"erin", {kHome, 80, false, false, -5s, before}},
+  };
+  for (const auto& [change, nick] : recorder.told) {
+    const Expected& entry = expected.at(nick);
+    EXPECT_EQ(change.extent, Extent::kEntry);
+    EXPECT_EQ(change.host, entry.host) << nick;
+    EXPECT_EQ(change.port, entry.port) << nick;
+    EXPECT_EQ(change.has_cookie, entry.has_cookie) << nick;
+    EXPECT_EQ(change.active, entry.is_active) << nick;
+    EXPECT_EQ(change.deadline, now() + entry.left) << nick;
+    EXPECT_EQ(change.registered_at, entry.registered_at) << nick;
+    EXPECT_EQ(change.activity_bits, 0b101u) << nick;
+  }
+  EXPECT_EQ(ask("KeepAlive", "bob", kElsewhere, kCookieHeader), kSuccessLine);
+}
+
+TEST_P(RegistryRestore, LeavesOutTheRenewalOfWhatWasForgotten) {
+  restore(
+      {renewal("alice", Extent::kLease), active("bob"), renewal("alice", Extent::kRegistration)});
+  EXPECT_EQ(active_count(), 1u);
+  EXPECT_EQ(inactive_count(), 0u);
+}
+
+// By the clock of the machine the lease ended long before it was renewed, in one day of its dates.
+TEST_P(RegistryRestore, ForgetsNobodyBeforeTheLastRenewal) {
+  restore({active("alice", -limits::kHistory), renewal("alice", Extent::kLease, 50s),
+           active("bob", -limits::kHistory)});
+  EXPECT_EQ(active_count(), 1u);
+  EXPECT_EQ(inactive_count(), 0u);
+  EXPECT_EQ(registry().counters().forgotten, 1u);
 }
 
 TEST_P(RegistryRestore, LetsLeasesEndWhenTheyWouldHave) {

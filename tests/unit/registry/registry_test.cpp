@@ -169,6 +169,36 @@ TEST_F(RegistryTest, KeepAliveExtendsTheLeaseAndNothingElse) {
   EXPECT_EQ(told.change.port, 80);
 }
 
+TEST_F(RegistryTest, OfARenewalOnlyTheLeaseIsTold) {
+  const auto extent_of = [this](const std::string& method, const HostAddress& host,
+                                const std::string& port = "", const std::string& cookie = "") {
+    const std::string header = cookie.empty() ? "" : "Cookie: " + cookie + "\n";
+    EXPECT_TRUE(
+        ask(host, method + " P2Pv1\n" + header + "\nalice\n" + port).starts_with("Response 20 "));
+    return under_test_.changes().back().change.extent;
+  };
+  EXPECT_EQ(extent_of("Register", kHome, "80\n"), Extent::kEntry) << "it is new";
+  EXPECT_EQ(extent_of("Register", kHome, "80\n"), Extent::kRegistration);
+  EXPECT_EQ(extent_of("KeepAlive", kHome), Extent::kLease);
+  EXPECT_EQ(extent_of("Register", kHome, "81\n"), Extent::kEntry) << "another port";
+  EXPECT_EQ(extent_of("Register", kHome, "81\n", kCookie), Extent::kEntry) << "a cookie";
+  EXPECT_EQ(extent_of("Register", kHome, "81\n", kCookie), Extent::kRegistration);
+  EXPECT_EQ(extent_of("Register", kElsewhere, "81\n", kCookie), Extent::kEntry) << "another host";
+  EXPECT_EQ(extent_of("KeepAlive", kElsewhere, "", kCookie), Extent::kLease);
+  under_test_.set_wall_clock(24h);
+  EXPECT_EQ(extent_of("KeepAlive", kElsewhere, "", kCookie), Extent::kEntry) << "another day";
+  EXPECT_EQ(extent_of("KeepAlive", kElsewhere, "", kCookie), Extent::kLease);
+  under_test_.set_wall_clock(24h);
+  EXPECT_EQ(extent_of("Register", kElsewhere, "81\n", kCookie), Extent::kEntry) << "another day";
+  under_test_.set_wall_clock(-24h);
+  EXPECT_EQ(extent_of("Register", kElsewhere, "81\n", kCookie), Extent::kRegistration)
+      << "a day that is known";
+  EXPECT_EQ(extent_of("Leave", kElsewhere, "", kCookie), Extent::kEntry);
+  EXPECT_EQ(extent_of("Register", kHome, "81\n"), Extent::kEntry) << "it was gone";
+  under_test_.advance(kTtl);
+  EXPECT_EQ(extent_of("Register", kHome, "81\n"), Extent::kEntry) << "its lease had ended";
+}
+
 TEST_F(RegistryTest, LeaveMakesInactiveAtOnce) {
   register_alice(kHome);
   under_test_.advance(1s);
