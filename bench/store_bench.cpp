@@ -17,6 +17,7 @@
 #include "bench/bench_support.h"
 #include "engine/registry/registry.h"
 #include "store/group_commit.h"
+#include "store/journal.h"
 #include "store/record.h"
 #include "store/recovery.h"
 #include "store/sqlite_store.h"
@@ -234,7 +235,7 @@ class Taking final : public store::Store {
 };
 
 // What an engine's thread pays for a change, and the store's thread for gathering it: batches of so
-// many changes.
+// many changes, of whole entries or renewals at one moment.
 void BM_GroupCommit_Append(benchmark::State& state) {
   const auto changes = static_cast<std::uint64_t>(state.range(0));
   Taking store;
@@ -242,7 +243,12 @@ void BM_GroupCommit_Append(benchmark::State& state) {
   store::GroupCommit group({}, store, entries, store::LeaseClock(kClocks, milliseconds(0)));
   std::vector<std::string> nicks(changes);
   std::vector<engine::Change> batch;
-  for (std::uint64_t i = 0; i < changes; ++i) batch.push_back(change_of(i, nicks[i]));
+  for (std::uint64_t i = 0; i < changes; ++i) {
+    batch.push_back(change_of(i, nicks[i]));
+    if (state.range(1) == 0) continue;
+    batch.back().extent = engine::Extent::kRegistration;
+    batch.back().deadline = kClocks.now + std::chrono::hours(2);
+  }
   const auto run = [&] {
     for (const engine::Change& change : batch) group.append(change);
     benchmark::DoNotOptimize(group.ticket());
@@ -250,7 +256,11 @@ void BM_GroupCommit_Append(benchmark::State& state) {
     return group.commit(kClocks).verdict;
   };
   std::string expected;
-  pack_peers(0, changes, expected);
+  store::JournalPacker packer;
+  const store::LeaseClock clock(kClocks, milliseconds(0));
+  for (const engine::Change& change : batch) {
+    packer.pack(store::record_of(change, clock), expected);
+  }
   if (run() != engine::Verdict::kDurable || store.last != expected) {
     return state.SkipWithError("another batch");
   }
@@ -267,6 +277,10 @@ void batches(benchmark::internal::Benchmark* benchmark) {
   benchmark->Arg(1);
   if (!is_tiny()) benchmark->Arg(64)->Arg(1000)->Arg(10'000);
 }
+void kinds_of_batches(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"changes", "renewals"})->Args({1, 0})->Args({1, 1});
+  if (!is_tiny()) benchmark->Args({64, 0})->Args({64, 1})->Args({10'000, 0})->Args({10'000, 1});
+}
 void peers(benchmark::internal::Benchmark* benchmark) {
   benchmark->Unit(benchmark::kMillisecond)->UseRealTime();
   if (is_tiny()) {
@@ -278,7 +292,7 @@ void peers(benchmark::internal::Benchmark* benchmark) {
 BENCHMARK(BM_Store_Append)->Apply(batches)->UseRealTime();
 BENCHMARK(BM_Store_Load)->Apply(peers);
 BENCHMARK(BM_Recovery)->Apply(peers);
-BENCHMARK(BM_GroupCommit_Append)->Apply(batches);
+BENCHMARK(BM_GroupCommit_Append)->Apply(kinds_of_batches);
 
 }  // namespace
 }  // namespace rollcall::bench

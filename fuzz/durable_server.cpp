@@ -7,6 +7,7 @@
 #include "fuzz/property.h"
 #include "tests/support/engine_under_test.h"
 #include "tests/support/escaped_text.h"
+#include "tests/support/store_ledger.h"
 
 namespace rollcall::fuzz {
 namespace {
@@ -78,6 +79,12 @@ std::optional<Ticket> DurableServer::Tap::ticket() {
   return ticket;
 }
 
+bool DurableServer::EntriesInUse::read(Position& position, std::size_t entries_max,
+                                       std::string& packed) {
+  if (const auto act = std::exchange(server_.when_read_, {})) act();
+  return entries_.read(position, entries_max, packed);
+}
+
 std::int64_t DurableServer::lease_ms(Instant instant) const {
   return floor_ms(instant) + to_lease_ms_;
 }
@@ -113,7 +120,14 @@ void DurableServer::step(Choices choices) {
     case 5:
     case 6: {
       gather();
+      if (choices.below(4) == 3) {
+        when_read_ = [this, &client, request = choose_request(choices)] {
+          pass(1ms);
+          ask(client, {request});
+        };
+      }
       const store::Resolved resolved = commit();
+      when_read_ = {};
       resolve(resolved.up_to, resolved.verdict);
       break;
     }
@@ -397,10 +411,15 @@ std::unique_ptr<DurableServer::Kept> DurableServer::kept() const {
     return true;
   });
   kept->wall_offset = loaded.wall_offset;
-  std::string_view rest = kept->packed;
-  while (!rest.empty()) {
-    const std::optional<store::Record> record = store::unpack(rest);
+  store::JournalUnpacker unpacker;
+  for (std::string_view rest = kept->packed; !rest.empty();) {
+    std::optional<store::Record> record = unpacker.unpack(rest);
     if (!record.has_value()) broken("damaged on the device");
+    if (record->extent != engine::Extent::kEntry) {
+      const auto entry = kept->records.find(record->nick);
+      if (entry == kept->records.end()) continue;
+      record = tests::renewed(entry->second, *record);
+    }
     kept->records.insert_or_assign(std::string(record->nick), *record);
     const bool is_long = lease_ms(now_ + kTtl) < record->deadline.time_since_epoch().count();
     kept->shortened += record->active && is_long;
@@ -574,7 +593,7 @@ void DurableServer::compare_with_what_was_kept(const store::Recovered& recovered
 }
 
 void DurableServer::open_for_business(const store::LeaseClock& clock) {
-  entries_ = std::make_unique<store::RegistryEntries>(*registry_, clock);
+  entries_ = std::make_unique<EntriesInUse>(*this, clock);
   group_ = std::make_unique<store::GroupCommit>(group_options_, *store_, *entries_, clock);
   is_asked_ = is_gathering_ = false;
   wakes_ = wakes_due_ = 0;

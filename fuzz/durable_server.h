@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,6 +64,18 @@ class DurableServer {
 
    private:
     DurableServer& server_;
+  };
+
+  // The entries as the store's thread reads them, while clients go on.
+  class EntriesInUse final : public store::EntrySource {
+   public:
+    EntriesInUse(DurableServer& server, const store::LeaseClock& clock)
+        : server_(server), entries_(*server.registry_, clock) {}
+    bool read(Position& position, std::size_t entries_max, std::string& packed) override;
+
+   private:
+    DurableServer& server_;
+    store::RegistryEntries entries_;
   };
 
   // An answer that a client is owed.
@@ -141,7 +154,7 @@ class DurableServer {
   // The process, as long as it lives.
   std::unique_ptr<store::MemoryStore> store_;
   std::unique_ptr<engine::Registry> registry_;
-  std::unique_ptr<store::RegistryEntries> entries_;
+  std::unique_ptr<EntriesInUse> entries_;
   std::unique_ptr<store::GroupCommit> group_;
   std::unique_ptr<Tap> tap_;
   std::unique_ptr<engine::Engine> engine_;
@@ -150,7 +163,8 @@ class DurableServer {
   std::vector<ToldChange> told_;  // by the requests that are under way
   std::size_t changes_ = 0;       // told by this process
   std::size_t changes_gathered_ = 0;
-  std::size_t next_lane_ = 0;  // of a gathering that is under way
+  std::function<void()> when_read_;  // what a client does when entries are read next
+  std::size_t next_lane_ = 0;        // of a gathering that is under way
   bool is_gathering_ = false;
   bool is_asked_ = false;  // a ticket of this epoch was asked for
   // In this epoch.

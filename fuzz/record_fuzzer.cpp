@@ -1,8 +1,9 @@
 // Property: a record is unpacked only where packing it gives the same bytes; anything else is
-// refused and left alone; and the clock on which its deadline stands keeps leases when both other
-// clocks step.
+// refused and left alone; a batch of a journal is taken to pieces where its layout says; and the
+// clock on which a deadline stands keeps leases when both other clocks step.
 //
-// The input is packed records, as a journal has them; its bytes also choose a record and clocks.
+// The input is packed records, as a list has them and as a journal has them; its bytes also choose
+// a record and clocks.
 
 #include <chrono>
 #include <cstddef>
@@ -10,12 +11,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/change.h"
 #include "engine/limits.h"
 #include "fuzz/property.h"
+#include "store/journal.h"
 #include "store/lease_clock.h"
-#include "store/record.h"
 
 namespace {
 
@@ -85,6 +87,70 @@ void check_packed(std::string_view text) {
     if (*bytes > store::kPackedRecordBytesMax) fuzz::broken("a record longer than the longest");
     if (*bytes < store::kPackedRecordBytesMin) fuzz::broken("a record shorter than the shortest");
   }
+}
+
+// How long the renewal is that `packed` begins with, if it does. `moment` is the last one before
+// it, and then the one that it has: 13 bytes.
+std::optional<std::size_t> renewal_bytes(std::string_view packed, std::string_view& moment) {
+  const auto byte = [&](std::size_t i) {
+    return i < packed.size() ? static_cast<std::uint8_t>(packed[i]) : 0u;
+  };
+  std::size_t at = 0;
+  if (byte(0) == 8) {
+    at = 13;
+    // Up to 2^42 ms.
+    const bool is_highest = byte(10) == 4 && (byte(5) | byte(6) | byte(7) | byte(8) | byte(9)) == 0;
+    if (packed.size() < at || byte(12) != 0 || byte(11) != 0) return std::nullopt;
+    if (byte(10) >= 4 && !is_highest) return std::nullopt;
+  } else if (moment.empty()) {
+    return std::nullopt;
+  }
+  const std::size_t bytes = at + 2 + byte(at + 1);
+  if (byte(at) != 16 && byte(at) != 48) return std::nullopt;
+  if (byte(at + 1) == 0 || packed.size() < bytes) return std::nullopt;
+  if (at != 0) moment = packed.substr(0, at);
+  return bytes;
+}
+
+// Packed anew the records of a journal are the same, though their moments may be others.
+void check_journal(std::string_view text) {
+  store::JournalUnpacker unpacker;
+  store::JournalPacker packer;
+  std::vector<Record> records;
+  std::string again;
+  std::string_view moment;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view before = rest;
+    const std::optional<Record> record = unpacker.unpack(rest);
+    std::optional<std::size_t> bytes = record_bytes(before);
+    const bool is_whole = bytes.has_value();
+    if (!is_whole) bytes = renewal_bytes(before, moment);
+    if (record.has_value() != bytes.has_value()) fuzz::broken("a change or none");
+    if (!record.has_value()) {
+      if (rest.data() != before.data() || rest.size() != before.size()) {
+        fuzz::broken("something is taken off though it is no change");
+      }
+      break;
+    }
+    if (before.size() - rest.size() != *bytes) fuzz::broken("a change of another length");
+    if ((record->extent == engine::Extent::kEntry) != is_whole) fuzz::broken("another extent");
+    if (!is_whole) {
+      std::string_view deadline = moment.substr(5);
+      std::int64_t ms = 0;
+      for (int shift = 0; !deadline.empty(); shift += 8, deadline.remove_prefix(1)) {
+        ms |= std::int64_t{static_cast<std::uint8_t>(deadline.front())} << shift;
+      }
+      if (record->deadline.time_since_epoch().count() != ms) fuzz::broken("of another moment");
+    }
+    records.push_back(*record);
+    packer.pack(*record, again);
+  }
+  store::JournalUnpacker unpacker_again;
+  std::string_view rest = again;
+  for (const Record& record : records) {
+    if (unpacker_again.unpack(rest) != record) fuzz::broken("packed as another change");
+  }
+  if (!rest.empty()) fuzz::broken("packed as more than there is");
 }
 
 // What lease time a process begins with.
@@ -166,6 +232,7 @@ void check_restart(Numbers numbers) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = fuzz::text_of(data, size);
   check_packed(text);
+  check_journal(text);
   check_restart(Numbers(text));
   return 0;
 }

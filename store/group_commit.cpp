@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "engine/assert.h"
-#include "store/record.h"
 
 namespace rollcall::store {
 
@@ -41,7 +40,7 @@ void GroupCommit::append(const engine::Change& change) {
   const Record record = record_of(change, clock_);
   Lane& lane = *lanes_[change.shard];
   const std::lock_guard lock(lane.mutex);
-  pack(record, lane.packed);
+  lane.packer.pack(record, lane.packed);
   ++lane.changes;
   if (lane.packed.size() >= kWorthASync) is_worth_a_sync_.store(true, std::memory_order_relaxed);
   if (lane.packed.size() - lane.counted >= counted_step_) count_pending(lane);
@@ -74,6 +73,10 @@ void GroupCommit::commit_soon() {
 
 void GroupCommit::gather() {
   begin_gather();
+  gather_lanes();
+}
+
+void GroupCommit::gather_lanes() {
   for (std::size_t shard = 0; shard < lanes_.size(); ++shard) gather_lane(shard);
   is_worth_a_sync_.store(false, std::memory_order_relaxed);
 }
@@ -85,6 +88,7 @@ void GroupCommit::gather_lane(std::size_t shard) {
   {
     const std::lock_guard lock(lane.mutex);
     lane.packed.swap(spare_);
+    lane.packer.begin_batch();
     pending_bytes_ -= std::exchange(lane.counted, 0);
     batch_changes_ += std::exchange(lane.changes, 0);
   }
@@ -117,11 +121,15 @@ bool GroupCommit::has_work() const {
 }
 
 Result GroupCommit::write() {
-  Result result = batch_.empty() ? Result::kDone : store_.append(batch_);
+  Result result = store_.maintain(entries_, maintenance_is_due_);
+  // An entry that was just read may be as a change left it that came after the gathering. It joins
+  // the batch: on the list it may be ahead of an older renewal in the journal, as long as the
+  // journal comes to it as well.
+  gather_lanes();
+  if (result == Result::kDone && !batch_.empty()) result = store_.append(batch_);
   if (result == Result::kDone && offset_is_due_) {
     result = store_.set_wall_offset(clock_.wall_offset());
   }
-  if (result == Result::kDone) result = store_.maintain(entries_, maintenance_is_due_);
   if (result == Result::kDone) result = store_.sync();
   return result;
 }

@@ -15,6 +15,7 @@
 #include "engine/change.h"
 #include "engine/limits.h"
 #include "engine/time.h"
+#include "store/journal.h"
 #include "store/lease_clock.h"
 #include "store/store.h"
 
@@ -77,7 +78,7 @@ class GroupCommit final : public engine::ChangeLog {
  public:
   // To write so much takes longer than to sync it: more of it at once saves little, and everybody
   // would wait for each other.
-  static constexpr std::size_t kWorthASync = std::size_t{32} << 10;
+  static constexpr std::size_t kWorthASync = std::size_t{16} << 10;
 
   // Of `pending_bytes_max`: with more of it on its way answers wait in kAsync, too. So peers are
   // slowed down to what the disk takes before any of them is refused.
@@ -127,10 +128,11 @@ class GroupCommit final : public engine::ChangeLog {
   // Its steps: the first, then one for each shard. For tests that let other things happen between.
   void begin_gather();
   void gather_lane(std::size_t shard);
+  void gather_lanes();
 
-  // Writes what was gathered, and the wall offset if the wall clock has stepped, does a step of
-  // maintenance, and syncs. Does nothing where there is nothing to do, nor before a store that
-  // failed is due to be tried again; the tickets are resolved all the same.
+  // Does a step of maintenance, writes what was gathered and what has come until then, and the wall
+  // offset if the wall clock has stepped, and syncs. Does nothing where there is nothing to do, nor
+  // before a store that failed is due to be tried again; the tickets are resolved all the same.
   Resolved commit(const ClockReading& reading);
 
   // When there is something for `commit` to do though nobody asks for it. kNever if there is not.
@@ -147,6 +149,7 @@ class GroupCommit final : public engine::ChangeLog {
   struct alignas(64) Lane {
     std::mutex mutex;
     std::string packed;
+    JournalPacker packer;
     std::size_t counted = 0;  // of these bytes, in `pending_bytes_`
     std::uint64_t changes = 0;
   };

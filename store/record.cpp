@@ -5,6 +5,7 @@
 
 #include "engine/assert.h"
 #include "engine/limits.h"
+#include "store/packed_values.h"
 
 namespace rollcall::store {
 namespace {
@@ -16,23 +17,6 @@ constexpr std::uint8_t kFlags = kActive | kHasCookie | kIsV4;
 
 constexpr std::size_t kHostV4At = 12;  // in HostAddress::bytes
 constexpr std::uint32_t kActivityMask = (std::uint32_t{1} << engine::limits::kHistoryDays) - 1;
-
-template <typename Number>
-char* put(Number number, char* to) {
-  for (std::size_t i = 0; i < sizeof(Number); ++i) {
-    *to++ = static_cast<char>(static_cast<std::uint64_t>(number) >> 8 * i & 0xFF);
-  }
-  return to;
-}
-
-template <typename Number>
-Number take(const char*& from) {
-  std::uint64_t number = 0;
-  for (std::size_t i = 0; i < sizeof(Number); ++i) {
-    number |= std::uint64_t{static_cast<std::uint8_t>(*from++)} << 8 * i;
-  }
-  return static_cast<Number>(number);
-}
 
 char* put_bytes(const void* bytes, std::size_t size, char* to) {
   std::memcpy(to, bytes, size);
@@ -57,6 +41,7 @@ std::size_t bytes_behind_fixed(std::uint8_t flags, std::uint8_t nick_bytes) {
 
 Record record_of(const engine::Change& change, const LeaseClock& clock) {
   Record record;
+  record.extent = change.extent;
   record.nick = change.nick;
   record.host = change.host;
   record.port = change.port;
@@ -71,6 +56,7 @@ Record record_of(const engine::Change& change, const LeaseClock& clock) {
 
 engine::Change change_of(const Record& record, const LeaseClock& clock) {
   engine::Change change;
+  change.extent = record.extent;
   change.nick = record.nick;
   change.host = record.host;
   change.port = record.port;
@@ -85,6 +71,7 @@ engine::Change change_of(const Record& record, const LeaseClock& clock) {
 }
 
 void pack(const Record& record, std::string& to) {
+  ROLLCALL_ASSERT(record.extent == engine::Extent::kEntry);
   ROLLCALL_ASSERT(!record.nick.empty());
   ROLLCALL_ASSERT(record.nick.size() <= engine::limits::kNickBytesMax);
   char bytes[kPackedRecordBytesMax];
@@ -99,8 +86,8 @@ void pack(const Record& record, std::string& to) {
   at = put(record.port, at);
   at = put(record.activity_day, at);
   at = put(record.activity_bits, at);
-  at = put(static_cast<std::uint32_t>(record.registered_at.time_since_epoch().count()), at);
-  at = put(static_cast<std::int64_t>(record.deadline.time_since_epoch().count()), at);
+  at = put_date(record.registered_at, at);
+  at = put_lease_time(record.deadline, at);
   const std::size_t host_at = is_v4 ? kHostV4At : 0;
   at = put_bytes(&record.host.bytes[host_at], record.host.bytes.size() - host_at, at);
   if (record.cookie.has_value()) {
@@ -133,13 +120,13 @@ std::optional<Record> unpack(std::string_view& packed) {
   record.port = take<std::uint16_t>(from);
   record.activity_day = take<std::uint16_t>(from);
   record.activity_bits = take<std::uint32_t>(from);
-  record.registered_at = engine::WallTime(std::chrono::seconds(take<std::uint32_t>(from)));
-  record.deadline = LeaseTime(std::chrono::milliseconds(take<std::int64_t>(from)));
+  record.registered_at = take_date(from);
+  record.deadline = take_lease_time(from);
 
   const std::size_t bytes = kFixedBytes + bytes_behind_fixed(flags, nick_bytes);
   if (packed.size() < bytes) return std::nullopt;
   if ((flags & ~kFlags) != 0 || nick_bytes == 0 || record.port == 0) return std::nullopt;
-  if (record.deadline < kLeaseTimeMin || record.deadline > kLeaseTimeMax) return std::nullopt;
+  if (!is_kept(record.deadline)) return std::nullopt;
   if ((record.activity_bits & ~kActivityMask) != 0) return std::nullopt;
 
   if (is_v4) record.host = engine::HostAddress::v4(0, 0, 0, 0);

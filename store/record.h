@@ -14,9 +14,10 @@
 
 namespace rollcall::store {
 
-// One entry as a store keeps it: complete in itself, so that the last record of a nick is all there
-// is to know about it.
+// What a store keeps of a change. Of an extent that is less than an entry only the fields it is
+// about have a meaning, and the nick.
 struct Record {
+  engine::Extent extent = engine::Extent::kEntry;
   std::string_view nick;  // borrowed
   engine::HostAddress host;
   std::uint16_t port = 0;
@@ -33,10 +34,11 @@ struct Record {
 
 // What a change leaves behind.
 Record record_of(const engine::Change& change, const LeaseClock& clock);
-// The entry that a record describes; borrows its nick. Its place in the order of changes is blank.
+// The change that a record describes; borrows its nick. Its place in the order of changes is blank.
 engine::Change change_of(const Record& record, const LeaseClock& clock);
 
-// Records in a row, packed. Numbers are little-endian:
+// Records of whole entries in a row, packed. store/journal.h has those of others. Numbers are
+// little-endian:
 //
 //   flags      1   bit 0 active, bit 1 has a cookie, bit 2 the host is IPv4
 //   nick       1   its length
@@ -48,6 +50,7 @@ engine::Change change_of(const Record& record, const LeaseClock& clock);
 //   host       4 or 16
 //   cookie     0 or 16
 //   nick       1 to 255
+// REQUIRES: the record is of a whole entry.
 void pack(const Record& record, std::string& to);
 
 // How long the first record of `packed` is. REQUIRES: `pack` put it there.

@@ -16,7 +16,7 @@
 #include "engine/change.h"
 #include "engine/limits.h"
 #include "engine/wire/fields.h"
-#include "store/record.h"
+#include "store/journal.h"
 #include "store/registry_entries.h"
 
 namespace rollcall::store {
@@ -38,8 +38,9 @@ struct Block {
   // False if there is a damaged record.
   bool decode(const LeaseClock& clock) {
     changes.clear();
+    JournalUnpacker unpacker;
     for (std::string_view rest = packed; !rest.empty();) {
-      const std::optional<Record> record = unpack(rest);
+      const std::optional<Record> record = unpacker.unpack(rest);
       if (!record.has_value() || !engine::is_valid_nick(record->nick)) return false;
       changes.push_back(change_of(*record, clock));
     }

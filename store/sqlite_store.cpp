@@ -13,16 +13,17 @@ using sqlite::DataFile;
 using sqlite::StateRow;
 
 // Under load the journal may have this many times the bytes of the list before that is written
-// anew: more of it makes a start slower, less of it makes writing anew dearer.
-constexpr std::uint64_t kJournalOfListUnderLoad = 5;
+// anew: more of it makes a start slower, less of it makes writing anew dearer. Of renewals that is
+// five for each entry.
+constexpr std::uint64_t kJournalOfListUnderLoad = 2;
 // Of a commit, on average, from which on there is load.
-constexpr std::uint64_t kLoadBytes = std::uint64_t{16} << 10;
+constexpr std::uint64_t kLoadBytes = std::uint64_t{8} << 10;
 // One commit counts for this part of the average.
 constexpr std::uint64_t kAveragedCommits = 8;
 
 // Of appended records for each entry that is copied with them. While a list of n entries is
-// written, the journal grows by about n / 2 records, which a start has to read as well.
-constexpr std::uint64_t kAppendedBytesPerEntry = 20;
+// written, the journal grows by about 2 n / 3 renewals, which a start has to read as well.
+constexpr std::uint64_t kAppendedBytesPerEntry = 10;
 
 Result result_of(int sqlite_result) {
   switch (sqlite_result) {
@@ -121,7 +122,7 @@ Loaded SqliteStore::load(const Visit& visit) {
   bool is_ended = false;
   int result = database_->begin();
   if (result == SQLITE_OK) result = read(visit, is_ended);
-  if (result == SQLITE_OK) result = is_ended ? database_->roll_back() : database_->commit();
+  if (result == SQLITE_OK) result = database_->roll_back();
   if (result != SQLITE_OK) {
     error_ = file_.error_of(result, &*database_);
     roll_back();
@@ -225,6 +226,7 @@ Result SqliteStore::commit() {
   const Result committed = end_step(database_->commit());
   if (committed != Result::kDone) return committed;
   committed_ = pending_;
+  version_ = file_.schema().version();
   publish_sizes();
   return committed;
 }
@@ -245,7 +247,9 @@ Result SqliteStore::begin() {
   if (database_->is_in_transaction()) return Result::kDone;
   const Result prepared = prepare_to_write();
   if (prepared != Result::kDone) return prepared;
-  return end_step(database_->begin());
+  const Result begun = end_step(database_->begin());
+  if (begun != Result::kDone || version_ == file_.schema().version()) return begun;
+  return end_step(sqlite::migrate(*database_, file_.schema(), version_));
 }
 
 // A process that died may have left in the WAL what is in the system's memory alone, because a sync

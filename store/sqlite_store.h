@@ -58,10 +58,10 @@ class SqliteStore final : public Store {
     std::uint64_t checkpoint_bytes = std::uint64_t{4} << 20;
     // The list is written anew when the journal has this many bytes, and as many as the list.
     std::uint64_t rewrite_bytes_min = std::uint64_t{16} << 20;
-    // Under load not before it has five times as many as the list, or so many: a start reads them
+    // Under load not before it has twice as many as the list, or so many: a start reads them
     // in 2 to 4 s.
-    std::uint64_t rewrite_bytes_under_load = std::uint64_t{512} << 20;
-    // Of entries in a step of that, where few changes arrive; where many do, twice as many as they.
+    std::uint64_t rewrite_bytes_under_load = std::uint64_t{192} << 20;
+    // Of entries in a step of that, where few changes arrive; where many do, more than they.
     std::size_t step_entries_min = 128;
     // Where the file is. Empty: on the system's disk. They must outlive the store.
     Files* files = nullptr;
@@ -81,7 +81,8 @@ class SqliteStore final : public Store {
   // What is durable is in the file and its WAL; where nothing failed, in the file alone.
   ~SqliteStore() override;
 
-  // A result other than kDone is told in full by `error`, and the file is as it was, to the byte.
+  // The file stays as it is, to the byte; one of an older format is migrated with the first change.
+  // A result other than kDone is told in full by `error`.
   Loaded load(const Visit& visit) override;
   Result append(std::string_view batch) override;
   Result set_wall_offset(std::chrono::milliseconds offset) override;
@@ -134,7 +135,7 @@ class SqliteStore final : public Store {
   sqlite::DataFile file_;
   std::optional<sqlite::Database> database_;  // empty only after a replacement that failed
   sqlite::Tables tables_;
-  std::int64_t version_ = 0;  // of the schema that was found
+  std::int64_t version_ = 0;  // of the schema that the file has
   Content committed_;
   Content pending_;
   bool is_loaded_ = false;

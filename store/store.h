@@ -49,9 +49,9 @@ class EntrySource {
 
 // Where changes are kept, so that a server that crashed finds its list again. One thread owns it.
 //
-//   load ─► append(batch) … append(batch) ─► maintain ─► sync ─► all of it is durable ─► append …
-//                                                         │ kDistrusted
-//                                                         └──► replace ─► append …
+//   load ─► maintain ─► append(batch) … ─► sync ─► all of it is durable ─► maintain …
+//                                            │ kDistrusted
+//                                            └──► replace ─► maintain …
 //
 // The contract, which tests/store/conformance_test.cpp checks of every implementation:
 //  - A batch is there wholly or not at all, and never without the batches before it.
@@ -61,15 +61,16 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Takes packed records (store/record.h), many at a time. `wall_offset` is the same in every call.
-  // Whether to go on.
+  // Takes packed records, those of a list (store/record.h) or of batches (store/journal.h), many at
+  // a time. `wall_offset` is the same in every call. Whether to go on.
   using Visit = std::function<bool(std::chrono::milliseconds wall_offset, std::string_view packed)>;
 
-  // Gives what survived: records that come later replace earlier ones of the same nick. To be
-  // called once, before anything else. A reading that `visit` ended returns early, with kDone.
+  // Gives what survived: records that come later replace earlier ones of the same nick, or renew
+  // them. To be called once, before anything else. A reading that `visit` ended returns early, with
+  // kDone.
   virtual Loaded load(const Visit& visit) = 0;
 
-  // Adds packed records, in order. REQUIRES: `batch` is not empty.
+  // Adds packed records (store/journal.h), in order. REQUIRES: `batch` is not empty.
   virtual Result append(std::string_view batch) = 0;
 
   // The wall offset of the lease clock, from the next `sync` on.
@@ -77,7 +78,8 @@ class Store {
 
   // A bounded step of work in the background, which becomes durable with the next `sync`: keeps
   // what `load` would have to read in proportion to the entries there are. `more` says whether
-  // there is more to do at once.
+  // there is more to do at once. The change that left an entry as it was read is appended before
+  // that `sync`, if it was not before.
   virtual Result maintain(EntrySource& entries, bool& more) = 0;
 
   // Makes durable what was appended, and what else waits. Does nothing where nothing does.

@@ -223,9 +223,20 @@ TEST(BadDataFile, OlderFormatIsMigratedWhenItIsUsed) {
   SqliteStore::Options options = on(disk);
   options.schema = &next;
   EXPECT_EQ(find(kPath, options).ports, kSmall);
-  EXPECT_EQ(find(kPath, options).ports, kSmall) << "and again, as a file of the new format";
+  EXPECT_EQ(disk.content(kPath), content) << "it was only read";
   { write(*ready(kPath, options), "dave", 5); }
+  EXPECT_EQ(find(kPath, options).ports.size(), kSmall.size() + 1);
   expect_corrupt(find(kPath, on(disk)), "format " + std::to_string(next.version()));
+}
+
+TEST(BadDataFile, FirstFormatIsReadAndBecomesTheCurrentOne) {
+  SimulatedDisk disk;
+  disk.put(kPath, content_made_by(small_file()->content(kPath).value(), "PRAGMA user_version=1"));
+  EXPECT_EQ(find(kPath, on(disk)).ports, kSmall);
+  { write(*ready(kPath, on(disk)), "dave", 5); }
+  const std::string version = disk.content(kPath)->substr(60, 4);  // where SQLite has it
+  EXPECT_EQ(version, std::string("\0\0\0\2", 4));
+  EXPECT_EQ(find(kPath, on(disk)).ports.size(), kSmall.size() + 1);
 }
 
 TEST(BadDataFile, DamagedFileOfAnOlderFormatIsNotTouched) {

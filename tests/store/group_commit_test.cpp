@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "engine/limits.h"
 #include "tests/store/commit_under_test.h"
@@ -84,11 +86,46 @@ TEST_F(GroupCommitTest, KeepsTheOrderOfANick) {
   EXPECT_EQ(under_test_.found().versions.at("alice"), 5);
   under_test_.change("alice");
   group_.gather();
-  under_test_.change("alice");  // gathers while the batch is written
-  group_.commit(under_test_.clocks);
-  EXPECT_EQ(under_test_.found().versions.at("alice"), 6);
-  under_test_.commit();
-  EXPECT_EQ(under_test_.found().versions.at("alice"), 7);
+  under_test_.change("alice");
+  const auto ticket = group_.ticket();
+  EXPECT_LT(group_.commit(under_test_.clocks).up_to, *ticket);
+  EXPECT_EQ(under_test_.found().versions.at("alice"), 7) << "a commit takes what comes until then";
+  EXPECT_EQ(under_test_.commit().up_to, *ticket);
+}
+
+// Entries of which one is changed when they are read first.
+class ChangedWhenRead final : public EntrySource {
+ public:
+  ChangedWhenRead(EntrySource& entries, std::function<void()> change)
+      : entries_(entries), change_(std::move(change)) {}
+  bool read(Position& position, std::size_t entries_max, std::string& packed) override {
+    if (const auto change = std::exchange(change_, {})) change();
+    return entries_.read(position, entries_max, packed);
+  }
+
+ private:
+  EntrySource& entries_;
+  std::function<void()> change_;
+};
+
+TEST_F(GroupCommitTest, ListIsNeverAheadOfTheJournal) {
+  // So many batches that the list is written anew.
+  for (int i = 0; i < 16; ++i) {
+    under_test_.change("alice");
+    under_test_.commit();
+  }
+  std::uint16_t version = 0;
+  GroupCommit* telling = nullptr;
+  ChangedWhenRead entries(under_test_.list, [&] {
+    version = under_test_.list.change("alice", 0, under_test_.clocks.now + 1h, *telling);
+  });
+  GroupCommit group({}, under_test_.store, entries, LeaseClock(under_test_.clocks, 0ms));
+  telling = &group;
+  under_test_.list.change("alice", 0, under_test_.clocks.now + 1h, group);
+  group.gather();
+  EXPECT_EQ(group.commit(under_test_.clocks).verdict, Verdict::kDurable);
+  EXPECT_EQ(version, 18);
+  EXPECT_EQ(under_test_.found().versions.at("alice"), version);
 }
 
 TEST_F(GroupCommitTest, MayGatherSeveralTimesForOneCommit) {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "engine/limits.h"
+#include "store/journal.h"
 #include "store/memory_store.h"
-#include "store/record.h"
 #include "tests/support/engine_under_test.h"
 #include "tests/support/seeded_random.h"
 
@@ -122,6 +122,30 @@ TEST_F(Recovery, BringsBackTheLastRecordOfEachNick) {
   EXPECT_EQ(tests::addresses_in(ask("PQuery P2Pv1\n\nalice\n")).size(), 1u);
   under_test_.advance(10s);
   EXPECT_EQ(ask("KeepAlive P2Pv1\n\nalice\n"), tests::answer_line(engine::Outcome::kNotRegistered));
+}
+
+TEST_F(Recovery, BringsBackRenewals) {
+  Record by_register;
+  by_register.extent = engine::Extent::kRegistration;
+  by_register.nick = "alice";
+  by_register.deadline = in(50s);
+  Record by_keep_alive = by_register;
+  by_keep_alive.extent = engine::Extent::kLease;
+  by_keep_alive.nick = "bob";
+  by_keep_alive.deadline = in(60s);
+  JournalPacker packer;
+  std::string renewals;
+  packer.pack(by_register, renewals);
+  packer.pack(by_keep_alive, renewals);
+  store_.batches = {packed({record_with("alice", in(1s), 1), record_with("bob", in(-1s), 2)}),
+                    renewals};
+  const Recovered result = recovered();
+  EXPECT_EQ(result.outcome, RecoveryOutcome::kDone);
+  EXPECT_EQ(result.records, 4u);
+  EXPECT_EQ(result.active, 2u);
+  under_test_.advance(50s);
+  const auto list = tests::addresses_in(ask("PQuery P2Pv1\n\nbob\n"));
+  EXPECT_EQ(list, (std::vector<std::string>{"10.0.0.7:2"}));
 }
 
 TEST_F(Recovery, CountsTheTimeThatTheServerWasDown) {

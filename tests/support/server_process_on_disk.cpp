@@ -33,8 +33,10 @@ store::GroupCommit::Options group_options() {
 }  // namespace
 
 void WrittenDown::append(const engine::Change& change) {
+  store::Record whole = store::record_of(change, clock_);
+  whole.extent = engine::Extent::kEntry;
   std::string packed;
-  store::pack(store::record_of(change, clock_), packed);
+  store::pack(whole, packed);
   last_decision_ = ledger_.decided(std::string(change.nick), std::move(packed));
   group_.append(change);
 }
@@ -96,7 +98,8 @@ void ServerProcessOnDisk::change(int count) {
     const std::string nick = "peer-" + std::to_string(generator_.below(nicks_));
     const std::uint64_t kind = i == 0 ? 0 : generator_.below(8);
     if (kind < 5) {
-      const std::string port = std::to_string(1024 + generator_.below(60'000));
+      // So few that many of them renew what is there.
+      const std::string port = std::to_string(1024 + generator_.below(3));
       request(nick, "Register P2Pv1\n\n" + nick + "\n" + port + "\n");
     } else if (kind < 7) {
       request(nick, "KeepAlive P2Pv1\n\n" + nick + "\n");

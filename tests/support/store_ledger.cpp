@@ -5,18 +5,34 @@
 #include <utility>
 
 #include "engine/assert.h"
-#include "store/record.h"
+#include "store/journal.h"
 
 namespace rollcall::tests {
 
 bool StoreContent::add(std::string_view packed) {
+  store::JournalUnpacker unpacker;
   while (!packed.empty()) {
-    const std::string_view before = packed;
-    const std::optional<store::Record> record = store::unpack(packed);
+    std::optional<store::Record> record = unpacker.unpack(packed);
     if (!record.has_value()) return false;
-    records[std::string(record->nick)] = before.substr(0, before.size() - packed.size());
+    const std::string nick(record->nick);
+    if (record->extent != engine::Extent::kEntry) {
+      const auto there = records.find(nick);
+      if (there == records.end()) continue;
+      std::string_view whole = there->second;
+      record = renewed(store::unpack(whole).value(), *record);
+    }
+    std::string alone;
+    store::pack(*record, alone);
+    records[nick] = std::move(alone);
   }
   return true;
+}
+
+store::Record renewed(store::Record entry, const store::Record& renewal) {
+  entry.active = true;
+  entry.deadline = renewal.deadline;
+  if (renewal.extent == engine::Extent::kRegistration) entry.registered_at = renewal.registered_at;
+  return entry;
 }
 
 std::string difference(const StoreContent& found, const StoreContent& expected) {

@@ -8,14 +8,19 @@
 #include <string_view>
 #include <vector>
 
+#include "store/record.h"
+
 namespace rollcall::tests {
 
-// What is in a store: the last record of each nick, packed, and the wall offset.
+// What a renewal makes of an entry.
+store::Record renewed(store::Record entry, const store::Record& renewal);
+
+// What is in a store: each entry as one record, packed, and the wall offset.
 struct StoreContent {
   std::map<std::string, std::string> records;
   std::chrono::milliseconds wall_offset{0};
 
-  // Whether all of `packed` is whole records.
+  // Whether all of `packed` is records, of a list or a batch of the journal.
   bool add(std::string_view packed);
 
   friend bool operator==(const StoreContent&, const StoreContent&) = default;
