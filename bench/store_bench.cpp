@@ -120,8 +120,8 @@ class DataFile {
 
 Result commit(SqliteStore& store, std::string_view batch, store::EntrySource& entries) {
   bool more = false;
-  Result result = store.append(batch);
-  if (result == Result::kDone) result = store.maintain(entries, more);
+  Result result = store.maintain(entries, more);
+  if (result == Result::kDone) result = store.append(batch);
   if (result == Result::kDone) result = store.sync();
   return result;
 }

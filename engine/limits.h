@@ -123,7 +123,8 @@ inline constexpr Duration kStopTime = 500ms;
 // ---- Changes on their way to disk ----
 
 // Changes that wait for the store's thread, packed. While there are more, further ones are refused:
-// the disk stands still. At two million changes a second that takes half a second.
+// the disk stands still. At two million changes a second that takes half a second, and two where
+// all are renewals.
 inline constexpr std::size_t kPendingBytesMax = std::size_t{64} << 20;
 // A store that failed is tried again this much later: soon after space was freed, and not so often
 // that a broken disk is all that the server is busy with.

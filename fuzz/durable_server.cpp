@@ -407,24 +407,28 @@ std::unique_ptr<DurableServer::Kept> DurableServer::kept() const {
   store::MemoryDevice device = device_;
   store::MemoryStore store(device);
   const store::Loaded loaded = store.load([&](milliseconds, std::string_view packed) {
-    kept->packed += packed;
+    kept->batches.emplace_back(packed);
     return true;
   });
   kept->wall_offset = loaded.wall_offset;
+  for (const std::string& batch : kept->batches) add_batch(batch, *kept);
+  return kept;
+}
+
+void DurableServer::add_batch(std::string_view batch, Kept& kept) const {
   store::JournalUnpacker unpacker;
-  for (std::string_view rest = kept->packed; !rest.empty();) {
-    std::optional<store::Record> record = unpacker.unpack(rest);
+  while (!batch.empty()) {
+    std::optional<store::Record> record = unpacker.unpack(batch);
     if (!record.has_value()) broken("damaged on the device");
     if (record->extent != engine::Extent::kEntry) {
-      const auto entry = kept->records.find(record->nick);
-      if (entry == kept->records.end()) continue;
+      const auto entry = kept.records.find(record->nick);
+      if (entry == kept.records.end()) continue;
       record = tests::renewed(entry->second, *record);
     }
-    kept->records.insert_or_assign(std::string(record->nick), *record);
+    kept.records.insert_or_assign(std::string(record->nick), *record);
     const bool is_long = lease_ms(now_ + kTtl) < record->deadline.time_since_epoch().count();
-    kept->shortened += record->active && is_long;
+    kept.shortened += record->active && is_long;
   }
-  return kept;
 }
 
 bool DurableServer::is_version(const store::Record& record, const Version& version) const {

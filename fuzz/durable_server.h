@@ -128,10 +128,11 @@ class DurableServer {
   struct Kept {
     std::chrono::milliseconds wall_offset{0};
     std::map<std::string, store::Record, std::less<>> records;
-    std::string packed;
+    std::deque<std::string> batches;
     std::size_t shortened = 0;  // records whose lease is longer than one can be by now
   };
   std::unique_ptr<Kept> kept() const;
+  void add_batch(std::string_view batch, Kept& kept) const;
   std::size_t version_in(const Kept& kept, const std::string& nick) const;
   bool is_version(const store::Record& record, const Version& version) const;
   bool may_be_forgotten(const Version& version) const;

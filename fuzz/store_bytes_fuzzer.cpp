@@ -118,9 +118,9 @@ FilePair written(int commits) {
     StoreContent changed;
     changed.add(batch);
     for (const auto& [nick, packed] : changed.records) entries.put(nick, packed);
-    store->append(batch);
     bool more = false;
     store->maintain(entries, more);
+    store->append(batch);
     if (store->sync() != Result::kDone) fuzz::broken("a base cannot be written");
     list.add(batch);
     lists.push_back(list);
@@ -286,9 +286,9 @@ void go_on(SimulatedDisk& disk, StoreContent list) {
     const std::string batch = record(3, 90) + record(40, 91);
     list.add(batch);
     tests::PackedList entries(list);
-    Result result = store->append(batch);
     bool more = false;
-    if (result == Result::kDone) result = store->maintain(entries, more);
+    Result result = store->maintain(entries, more);
+    if (result == Result::kDone) result = store->append(batch);
     if (result == Result::kDone) result = store->sync();
     if (result != Result::kDone) result = store->replace(entries, list.wall_offset);
     if (result != Result::kDone) fuzz::broken("it cannot go on: " + store->error().message);

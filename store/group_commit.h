@@ -76,8 +76,8 @@ struct CommitCounters {
 // store's.
 class GroupCommit final : public engine::ChangeLog {
  public:
-  // To write so much takes longer than to sync it: more of it at once saves little, and everybody
-  // would wait for each other.
+  // A thousand renewals: to decide, pack and write so many takes longer than to sync them. More of
+  // them at once save little, and everybody would wait for each other.
   static constexpr std::size_t kWorthASync = std::size_t{16} << 10;
 
   // Of `pending_bytes_max`: with more of it on its way answers wait in kAsync, too. So peers are
@@ -128,7 +128,6 @@ class GroupCommit final : public engine::ChangeLog {
   // Its steps: the first, then one for each shard. For tests that let other things happen between.
   void begin_gather();
   void gather_lane(std::size_t shard);
-  void gather_lanes();
 
   // Does a step of maintenance, writes what was gathered and what has come until then, and the wall
   // offset if the wall clock has stepped, and syncs. Does nothing where there is nothing to do, nor
@@ -154,6 +153,7 @@ class GroupCommit final : public engine::ChangeLog {
     std::uint64_t changes = 0;
   };
 
+  void gather_lanes();
   std::size_t behind_bytes() const { return options_.pending_bytes_max / kHeldPart; }
   bool has_work() const;
   Result write();

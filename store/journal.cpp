@@ -30,7 +30,7 @@ std::optional<Moment> take_moment(std::string_view& packed) {
   Moment moment;
   moment.registered_at = take_date(from);
   moment.deadline = take_lease_time(from);
-  if (!is_kept(moment.deadline)) return std::nullopt;
+  if (!is_within_bounds(moment.deadline)) return std::nullopt;
   packed.remove_prefix(kMomentBytes);
   return moment;
 }

@@ -10,6 +10,11 @@
 
 namespace rollcall::store {
 
+struct Moment {
+  LeaseTime deadline;
+  engine::WallTime registered_at;
+};
+
 // A batch of changes as a journal keeps it. Under load nearly all of them are renewals, many at the
 // same moment: these say only whose they are. Numbers are little-endian.
 //
@@ -28,23 +33,17 @@ namespace rollcall::store {
 // What a renewal leaves out stands in the record before it of this nick, or in the list that the
 // journal goes on with. There it may be newer, since the list is read while changes are made, but
 // only where the journal has the change that made it so: whoever reads on comes to it.
-struct Moment {
-  LeaseTime deadline;
-  engine::WallTime registered_at;
-
-  friend bool operator==(const Moment&, const Moment&) = default;
-};
-
 class JournalPacker {
  public:
   void pack(const Record& record, std::string& to);
-  // What is packed next begins a batch.
+  // What is packed next begins another batch.
   void begin_batch() { moment_.reset(); }
 
  private:
   std::optional<Moment> moment_;  // the last in the batch
 };
 
+// For one batch, or for records of whole entries.
 class JournalUnpacker {
  public:
   // Takes the first record off `packed`, and the moments before it; its nick borrows from there.

@@ -44,6 +44,8 @@ inline char* put_lease_time(LeaseTime time, char* to) {
 inline LeaseTime take_lease_time(const char*& from) {
   return LeaseTime(std::chrono::milliseconds(take<std::int64_t>(from)));
 }
-constexpr bool is_kept(LeaseTime time) { return time >= kLeaseTimeMin && time <= kLeaseTimeMax; }
+constexpr bool is_within_bounds(LeaseTime time) {
+  return time >= kLeaseTimeMin && time <= kLeaseTimeMax;
+}
 
 }  // namespace rollcall::store

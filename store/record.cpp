@@ -126,7 +126,7 @@ std::optional<Record> unpack(std::string_view& packed) {
   const std::size_t bytes = kFixedBytes + bytes_behind_fixed(flags, nick_bytes);
   if (packed.size() < bytes) return std::nullopt;
   if ((flags & ~kFlags) != 0 || nick_bytes == 0 || record.port == 0) return std::nullopt;
-  if (!is_kept(record.deadline)) return std::nullopt;
+  if (!is_within_bounds(record.deadline)) return std::nullopt;
   if ((record.activity_bits & ~kActivityMask) != 0) return std::nullopt;
 
   if (is_v4) record.host = engine::HostAddress::v4(0, 0, 0, 0);

@@ -33,14 +33,34 @@ constexpr std::chrono::seconds kProgressInterval{1};
 // Packed records, and what they say.
 struct Block {
   std::string packed;
-  std::vector<Change> changes;  // their nicks borrow from `packed`
+  std::vector<std::size_t> row_ends;  // in `packed`
+  std::vector<Change> changes;        // their nicks borrow from `packed`
+
+  void add(std::string_view row) {
+    packed += row;
+    row_ends.push_back(packed.size());
+  }
+  void clear() {
+    packed.clear();
+    row_ends.clear();
+  }
 
   // False if there is a damaged record.
   bool decode(const LeaseClock& clock) {
     changes.clear();
+    std::size_t begin = 0;
+    for (const std::size_t end : row_ends) {
+      if (!decode_row(std::string_view(packed).substr(begin, end - begin), clock)) return false;
+      begin = end;
+    }
+    return true;
+  }
+
+ private:
+  bool decode_row(std::string_view row, const LeaseClock& clock) {
     JournalUnpacker unpacker;
-    for (std::string_view rest = packed; !rest.empty();) {
-      const std::optional<Record> record = unpacker.unpack(rest);
+    while (!row.empty()) {
+      const std::optional<Record> record = unpacker.unpack(row);
       if (!record.has_value() || !engine::is_valid_nick(record->nick)) return false;
       changes.push_back(change_of(*record, clock));
     }
@@ -59,9 +79,9 @@ class Restorer {
   Restorer(const Restorer&) = delete;
   Restorer& operator=(const Restorer&) = delete;
 
-  // Whether to go on: nothing is damaged.
-  bool add(std::string_view packed) {
-    filling_.packed += packed;
+  // A row of a list, or a batch of a journal. Whether to go on: nothing is damaged.
+  bool add(std::string_view row) {
+    filling_.add(row);
     return filling_.packed.size() < kBlockBytes || hand_over();
   }
 
@@ -93,7 +113,7 @@ class Restorer {
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
     wait_until_idle();
     std::swap(filling_, restoring_);
-    filling_.packed.clear();
+    filling_.clear();
     {
       const std::lock_guard lock(mutex_);
       is_handed_over_ = true;

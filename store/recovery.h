@@ -38,7 +38,8 @@ struct Recovered {
 
 // Brings an empty registry to what the store kept. Reading and restoring overlap on two threads
 // once there is much to read; the store is called on this one alone. Memory is bounded by what the
-// registry takes, and a few MiB. Where leases were cut, the store is replaced.
+// registry takes, those included who have been inactive for too long, and a few MiB. Where leases
+// were cut, the store is replaced.
 //
 // `read_clocks` says what time it is: the first reading is that of the recovery. `progress`, which
 // may be empty, is called with the number of records so far, at most once a second.

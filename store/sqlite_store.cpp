@@ -24,6 +24,8 @@ constexpr std::uint64_t kAveragedCommits = 8;
 // Of appended records for each entry that is copied with them. While a list of n entries is
 // written, the journal grows by about 2 n / 3 renewals, which a start has to read as well.
 constexpr std::uint64_t kAppendedBytesPerEntry = 10;
+// Entries that are copied in a step at most, however many changes come with it: some 10 ms.
+constexpr std::uint64_t kStepEntriesMax = std::uint64_t{64} << 10;
 
 Result result_of(int sqlite_result) {
   switch (sqlite_result) {
@@ -195,8 +197,8 @@ Result SqliteStore::maintain(EntrySource& entries, bool& more) {
   if (begun != Result::kDone) return begun;
   if (rewrite.is_idle()) rewrite.begin(pending_.journal);
 
-  const std::size_t entries_max =
-      std::max<std::size_t>(options_.step_entries_min, appended_bytes / kAppendedBytesPerEntry);
+  const std::size_t entries_max = std::clamp<std::uint64_t>(
+      appended_bytes / kAppendedBytesPerEntry, options_.step_entries_min, kStepEntriesMax);
   const StateRow before = pending_.state;
   int result = rewrite.step(tables_, entries, entries_max, pending_.state, pending_.journal);
   if (result == SQLITE_OK && pending_.state != before) result = tables_.write_state(pending_.state);

@@ -41,8 +41,10 @@ struct StoreSizes {
 //
 // *A list is written anew* while the server goes on changing it. What the journal holds when the
 // copy begins is in the copy, because the registry knew it first; what comes later stays in the
-// journal. When the last entry is copied, `state` says which rows are the list from now on, and
-// with which journal row the journal begins. Rows that nothing points to are deleted in steps.
+// journal. A step of the copy comes before the batch of its transaction, so that the list is never
+// ahead of the journal. When the last entry is copied, `state` says which rows are the list from
+// now on, and with which journal row the journal begins. Rows that nothing points to are deleted in
+// steps.
 //
 // *A damaged file is never taken for a good one*: every row is under a checksum, numbers have no
 // gaps, the schema is compared word by word, and the WAL is looked at before SQLite would skip what

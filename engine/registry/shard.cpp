@@ -303,6 +303,7 @@ void Shard::forget(EntryNumber number) {
   ++counters_.forgotten;
 }
 
+// Nothing is forgotten before everything is there: a renewal may come of what seems over.
 void Shard::begin_restore(Instant now) {
   std::size_t budget = limits::kSweepEntriesMax;
   advance(now, budget);
@@ -311,8 +312,20 @@ void Shard::begin_restore(Instant now) {
 bool Shard::restore(const Change& change, std::uint64_t hash, const HostCounts::Host& host) {
   const EntryNumber number = find(change.nick, hash);
   if (change.extent == Extent::kEntry) return put_back(change, number, hash, host);
-  if (number == kNoEntry) return false;
-  Change whole = describe(pool_[number]);
+  return number != kNoEntry && restore_renewal(change, number, hash);
+}
+
+bool Shard::restore_renewal(const Change& change, EntryNumber number, std::uint64_t hash) {
+  ClientEntry& entry = pool_[number];
+  const Instant lease_end = lease_end_of(change);
+  if (change.deadline > now_ && may_stay(entry, lease_end)) {
+    if (change.extent == Extent::kRegistration) {
+      entry.registered_at = seconds_of(change.registered_at);
+    }
+    entry.deadline = lease_end;
+    return lease_end < change.deadline;
+  }
+  Change whole = describe(entry);
   whole.active = true;
   whole.deadline = change.deadline;
   if (change.extent == Extent::kRegistration) whole.registered_at = change.registered_at;
@@ -322,8 +335,9 @@ bool Shard::restore(const Change& change, std::uint64_t hash, const HostCounts::
 bool Shard::put_back(const Change& change, EntryNumber number, std::uint64_t hash,
                      const HostCounts::Host& host) {
   const bool is_active = change.active && change.deadline > now_;
-  const Instant lease_end = std::min(change.deadline, now_ + admission_.ttl);
-  if (number != kNoEntry && is_active && is_renewal(pool_[number], change, lease_end)) {
+  const Instant lease_end = lease_end_of(change);
+  if (number != kNoEntry && is_active && pool_[number].host == change.host &&
+      may_stay(pool_[number], lease_end)) {
     ClientEntry& entry = pool_[number];
     if (entry.port != change.port) listing_.changed(entry);
     restore_fields(entry, change);
@@ -352,11 +366,14 @@ bool Shard::put_back(const Change& change, EntryNumber number, std::uint64_t has
   return lease_end < change.deadline;
 }
 
-// Whether the entry may stay where it is, in the listing, in the wheel and among those of its host.
-// Most records of a journal are such.
-bool Shard::is_renewal(const ClientEntry& entry, const Change& change, Instant lease_end) {
-  return entry.state == EntryState::kActive && entry.host == change.host &&
-         entry.deadline <= lease_end;
+Instant Shard::lease_end_of(const Change& change) const {
+  return std::min(change.deadline, now_ + admission_.ttl);
+}
+
+// Whether the entry may stay where it is, in the listing and in the wheel, when its lease ends
+// then. Most records of a journal are such.
+bool Shard::may_stay(const ClientEntry& entry, Instant lease_end) {
+  return entry.state == EntryState::kActive && entry.deadline <= lease_end;
 }
 
 void Shard::restore_fields(ClientEntry& entry, const Change& change) {

@@ -105,9 +105,9 @@ class Shard {
   // except that an entry whose lease has ended becomes inactive.
   void execute(Operation& operation, const Requester& requester);
 
-  // See Registry::restore. `host` is that of the change where its extent is the entry. Whether the
-  // lease was shortened.
+  // See Registry::restore. Before a batch; no lease ends by it.
   void begin_restore(Instant now);
+  // `host` is that of the change where its extent is the entry. Whether the lease was shortened.
   bool restore(const Change& change, std::uint64_t hash, const HostCounts::Host& host);
   void finish_restore();
 
@@ -178,13 +178,16 @@ class Shard {
   // Restores a whole entry, in the place of `number` if there is one.
   bool put_back(const Change& change, EntryNumber number, std::uint64_t hash,
                 const HostCounts::Host& host);
-  static bool is_renewal(const ClientEntry& entry, const Change& change, Instant lease_end);
+  // Renews the entry.
+  bool restore_renewal(const Change& change, EntryNumber number, std::uint64_t hash);
+  Instant lease_end_of(const Change& change) const;
+  static bool may_stay(const ClientEntry& entry, Instant lease_end);
   void restore_fields(ClientEntry& entry, const Change& change);
   // The entry is on no list any more.
   void take_off(EntryNumber number);
   // Brings the time to `now`, and moves entries whose lease has ended to the inactive ones.
   void advance(Instant now, std::size_t& budget);
-  // Whether the history of the inactive entry that is the next to be forgotten is.
+  // Whether there is an inactive entry, and the oldest has been so for too long.
   bool is_oldest_over() const;
   void forget_surplus();
   void forget_oldest();

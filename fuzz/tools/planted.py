@@ -68,7 +68,7 @@ def changed_files(patch):
 
 
 def apply(patch, root, *options):
-    return subprocess.run(["patch", "--batch", "--forward", "-p1", "-d", str(root), "-i",
+    return subprocess.run(["patch", "--batch", "--forward", "--fuzz=0", "-p1", "-d", str(root), "-i",
                            str(patch), *options], capture_output=True, text=True)
 
 

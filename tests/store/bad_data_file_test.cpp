@@ -229,6 +229,94 @@ TEST(BadDataFile, OlderFormatIsMigratedWhenItIsUsed) {
   expect_corrupt(find(kPath, on(disk)), "format " + std::to_string(next.version()));
 }
 
+// Whatever goes wrong while a file is migrated, it is of the old format or of the new one, and what
+// was acknowledged is in it.
+class Migration : public testing::Test {
+ protected:
+  SqliteStore::Options options(SimulatedDisk& disk) const {
+    SqliteStore::Options options = on(disk);
+    options.schema = &next_;
+    return options;
+  }
+  void expect_content(SimulatedDisk& disk, bool is_acknowledged) const {
+    const FileContent found = find(kPath, options(disk));
+    ASSERT_EQ(found.error, std::nullopt);
+    Ports with_change = kSmall;
+    with_change["dave"] = 5;
+    EXPECT_TRUE(found.ports == with_change || (!is_acknowledged && found.ports == kSmall));
+  }
+
+  const std::string old_ = small_file()->content(kPath).value();
+
+ private:
+  static std::vector<const char*> migrations() {
+    const auto current = store::sqlite::current_schema().migrations;
+    std::vector<const char*> migrations(current.begin(), current.end());
+    migrations.push_back("CREATE TABLE added(x); INSERT INTO added VALUES(1);");
+    return migrations;
+  }
+  const std::vector<const char*> migrations_ = migrations();
+  const store::sqlite::Schema next_{migrations_};
+};
+
+TEST_F(Migration, IsMadeAgainWhereItFails) {
+  for (const Fault fault : {Fault::kIoError, Fault::kDiskFull, Fault::kFailedSync}) {
+    bool has_failed = true;
+    for (std::uint64_t at = 0; has_failed && at < 1000; ++at) {
+      SimulatedDisk disk;
+      disk.put(kPath, old_);
+      {
+        const auto store = ready(kPath, options(disk));
+        disk.io().fail_at(disk.io().next() + at, fault, Times::kOnce);
+        Ports ports = kSmall;
+        ports["dave"] = 5;
+        Listed entries(ports);
+        Result result = Result::kFailed;
+        for (int tries = 0; result != Result::kDone && tries < 3; ++tries) {
+          result = store->append(packed("dave", 5));
+          if (result == Result::kDone) result = store->sync();
+          if (result == Result::kDistrusted) result = store->replace(entries, milliseconds(0));
+        }
+        EXPECT_EQ(result, Result::kDone);
+        has_failed = disk.io().count(fault) > 0;
+      }
+      expect_content(disk, true);
+      EXPECT_TRUE(find(kPath, on(disk)).error.has_value()) << "it is of the new format";
+    }
+    EXPECT_FALSE(has_failed) << "every I/O was tried";
+  }
+}
+
+TEST_F(Migration, IsThereOrNotAfterAPowerLoss) {
+  SimulatedDisk disk;
+  disk.put(kPath, old_);
+  int losses = 0;
+  disk.io().watch([&](std::uint64_t, Io) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed, ++losses) {
+      expect_content(*disk.crash(seed), false);
+    }
+  });
+  {
+    const auto store = ready(kPath, options(disk));
+    write(*store, "dave", 5);
+    disk.io().watch({});
+    for (std::uint64_t seed = 0; seed < 20; ++seed) expect_content(*disk.crash(seed), true);
+  }
+  EXPECT_GT(losses, 100);
+}
+
+TEST_F(Migration, IsNotNeededWhereTheFileIsReplaced) {
+  SimulatedDisk disk;
+  disk.put(kPath, old_);
+  {
+    const auto store = ready(kPath, options(disk));
+    Listed entries(kSmall);
+    ASSERT_EQ(store->replace(entries, milliseconds(0)), Result::kDone);
+    write(*store, "dave", 5);
+  }
+  expect_content(disk, true);
+}
+
 TEST(BadDataFile, FirstFormatIsReadAndBecomesTheCurrentOne) {
   SimulatedDisk disk;
   disk.put(kPath, content_made_by(small_file()->content(kPath).value(), "PRAGMA user_version=1"));

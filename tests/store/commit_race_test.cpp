@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine/random.h"
@@ -114,7 +115,7 @@ class Worker {
     while (!waiting_.empty() && waiting_.front().ticket <= resolved.up_to) {
       const Waiting& waiting = waiting_.front();
       if (resolved.verdict == Verdict::kDurable) {
-        acknowledged_[waiting.nick] = waiting.version;
+        acknowledged_[waiting.nick] = waiting.date;
         ++acknowledged_count_;
       }
       waiting_.pop_front();
@@ -124,10 +125,11 @@ class Worker {
   }
 
   void check(const tests::Found& found) const {
-    for (const auto& [nick, version] : acknowledged_) {
-      const auto kept = found.versions.find(nick);
-      ASSERT_NE(kept, found.versions.end()) << nick;
-      ASSERT_GE(kept->second, version) << nick;
+    for (const auto& [nick, date] : acknowledged_) {
+      const auto kept = found.registered_at.find(nick);
+      ASSERT_NE(kept, found.registered_at.end()) << nick;
+      ASSERT_GE(kept->second, date) << nick;
+      ASSERT_EQ(found.versions.at(nick), ports_.at({nick, kept->second})) << nick << ": a mixture";
     }
   }
 
@@ -138,7 +140,7 @@ class Worker {
   struct Waiting {
     Ticket ticket;
     std::string nick;
-    std::uint16_t version;
+    engine::WallTime date;
   };
 
   void register_some() {
@@ -149,13 +151,18 @@ class Worker {
       const std::string nick =
           std::to_string(index_) + "-" + std::to_string(generator_.below(kNicks));
       request.nick = nick;
-      request.port = ++version_;
+      // Half of them only renew.
+      request.port = static_cast<std::uint16_t>(1 + generator_.below(2));
       engine::Operation operation{&request};
-      const engine::Time time{engine::Instant(1h), engine::WallTime(std::chrono::days(20'000))};
+      const engine::Time time{engine::Instant(1h), date_ += 1s};
+      {
+        const std::lock_guard lock(mutex_);
+        ports_[{nick, date_}] = request.port;
+      }
       registry_.execute({&operation, 1}, engine::HostAddress::v4(10, 0, 0, 1), false, time,
                         &group_);
       EXPECT_EQ(operation.outcome, engine::Outcome::kSuccess);
-      made.push_back({0, nick, version_});
+      made.push_back({0, nick, date_});
     }
     const Ticket ticket = group_.ticket().value();
     group_.commit_soon();
@@ -170,12 +177,13 @@ class Worker {
   GroupCommit& group_;
   const std::size_t index_;
   engine::SampleGenerator generator_;
-  std::uint16_t version_ = 0;
+  engine::WallTime date_{std::chrono::days(20'000)};  // of a change: no two have the same
 
   std::mutex mutex_;
+  std::map<std::pair<std::string, engine::WallTime>, std::uint16_t> ports_;
   std::condition_variable resolved_;
   std::deque<Waiting> waiting_;
-  std::map<std::string, std::uint16_t> acknowledged_;
+  std::map<std::string, engine::WallTime> acknowledged_;
   std::size_t acknowledged_count_ = 0;
 };
 

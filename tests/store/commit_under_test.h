@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +15,7 @@
 #include "store/lease_clock.h"
 #include "store/memory_store.h"
 #include "store/record.h"
+#include "tests/support/store_ledger.h"
 
 namespace rollcall::tests {
 
@@ -64,19 +67,24 @@ class VersionedList final : public store::EntrySource {
 struct Found {
   std::map<std::string, std::uint16_t> versions;  // by nick
   std::map<std::string, store::LeaseTime> deadlines;
+  std::map<std::string, engine::WallTime> registered_at;
   std::chrono::milliseconds wall_offset{0};
 };
 inline Found found_on(store::MemoryDevice device) {
   Found found;
   store::MemoryStore store(device);
+  StoreContent content;
   const auto loaded = store.load([&](std::chrono::milliseconds, std::string_view packed) {
-    while (!packed.empty()) {
-      const store::Record record = store::unpack(packed).value();
-      found.versions[std::string(record.nick)] = record.port;
-      found.deadlines[std::string(record.nick)] = record.deadline;
-    }
+    EXPECT_TRUE(content.add(packed));
     return true;
   });
+  for (const auto& [nick, packed] : content.records) {
+    std::string_view text = packed;
+    const store::Record record = store::unpack(text).value();
+    found.versions[nick] = record.port;
+    found.deadlines[nick] = record.deadline;
+    found.registered_at[nick] = record.registered_at;
+  }
   found.wall_offset = loaded.wall_offset;
   return found;
 }

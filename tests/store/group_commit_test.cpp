@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "engine/limits.h"
@@ -93,6 +94,16 @@ TEST_F(GroupCommitTest, KeepsTheOrderOfANick) {
   EXPECT_EQ(under_test_.commit().up_to, *ticket);
 }
 
+engine::Change renewal(std::string_view nick, std::uint32_t shard, engine::Instant lease_end) {
+  engine::Change change;
+  change.extent = engine::Extent::kLease;
+  change.shard = shard;
+  change.nick = nick;
+  change.active = true;
+  change.deadline = lease_end;
+  return change;
+}
+
 // Entries of which one is changed when they are read first.
 class ChangedWhenRead final : public EntrySource {
  public:
@@ -110,22 +121,42 @@ class ChangedWhenRead final : public EntrySource {
 
 TEST_F(GroupCommitTest, ListIsNeverAheadOfTheJournal) {
   // So many batches that the list is written anew.
-  for (int i = 0; i < 16; ++i) {
+  for (int i = 0; i < 12; ++i) {
     under_test_.change("alice");
     under_test_.commit();
   }
-  std::uint16_t version = 0;
+  const LeaseClock clock(under_test_.clocks, 0ms);
+  const engine::Instant lease_end = under_test_.clocks.now + 2h;
   GroupCommit* telling = nullptr;
-  ChangedWhenRead entries(under_test_.list, [&] {
-    version = under_test_.list.change("alice", 0, under_test_.clocks.now + 1h, *telling);
-  });
-  GroupCommit group({}, under_test_.store, entries, LeaseClock(under_test_.clocks, 0ms));
+  ChangedWhenRead entries(under_test_.list,
+                          [&] { under_test_.list.change("alice", 0, lease_end, *telling); });
+  GroupCommit group({}, under_test_.store, entries, clock);
   telling = &group;
-  under_test_.list.change("alice", 0, under_test_.clocks.now + 1h, group);
+  group.append(renewal("alice", 0, lease_end - 1h));
   group.gather();
   EXPECT_EQ(group.commit(under_test_.clocks).verdict, Verdict::kDurable);
-  EXPECT_EQ(version, 18);
-  EXPECT_EQ(under_test_.found().versions.at("alice"), version);
+  EXPECT_EQ(under_test_.found().versions.at("alice"), 13);
+  EXPECT_EQ(under_test_.found().deadlines.at("alice"), clock.lease_time(lease_end))
+      << "the lease of the renewal, whatever has changed besides";
+}
+
+TEST(GroupCommitOfTwoShards, BeginsABatchWithAMomentForEachOfThem) {
+  GroupCommit::Options options;
+  options.shards = 2;
+  CommitUnderTest under_test(options);
+  under_test.change("alice", 0);
+  under_test.change("bob", 1);
+  under_test.commit();
+  const engine::Instant lease_end = under_test.clocks.now + 2h;
+  for (int batch = 0; batch < 2; ++batch) {
+    under_test.group.append(renewal("alice", 0, lease_end));
+    under_test.group.append(renewal("bob", 1, lease_end));
+    under_test.group.append(renewal("alice", 0, lease_end));
+    under_test.commit();
+    const LeaseClock clock(under_test.clocks, 0ms);
+    EXPECT_EQ(under_test.found().deadlines.at("alice"), clock.lease_time(lease_end));
+    EXPECT_EQ(under_test.found().deadlines.at("bob"), clock.lease_time(lease_end));
+  }
 }
 
 TEST_F(GroupCommitTest, MayGatherSeveralTimesForOneCommit) {

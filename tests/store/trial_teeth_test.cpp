@@ -63,11 +63,11 @@ class TearsBatches final : public RightStore {
   }
 };
 
-class LosesEveryTenthBatch final : public RightStore {
+class LosesEverySeventhBatch final : public RightStore {
  public:
   using RightStore::RightStore;
   Result append(std::string_view batch) override {
-    return ++batches_ % 10 == 0 ? Result::kDone : RightStore::append(batch);
+    return ++batches_ % 7 == 0 ? Result::kDone : RightStore::append(batch);
   }
 
  private:
@@ -141,8 +141,8 @@ TEST(TrialTeeth, AStoreThatTearsBatchesIsNoticed) {
 }
 
 TEST(TrialTeeth, AStoreThatLosesABatchIsNoticed) {
-  EXPECT_NE(power_loss_objection<LosesEveryTenthBatch>("ListsWrittenAnew"), "");
-  EXPECT_NE(power_loss_objection<LosesEveryTenthBatch>("ServerThatMaintains"), "");
+  EXPECT_NE(power_loss_objection<LosesEverySeventhBatch>("ListsWrittenAnew"), "");
+  EXPECT_NE(power_loss_objection<LosesEverySeventhBatch>("ServerThatMaintains"), "");
 }
 
 TEST(TrialTeeth, AStoreThatForgetsTheWallOffsetIsNoticed) {

@@ -94,7 +94,8 @@ bool StoreProcess::commit(store::Store& store) {
 }
 
 Result StoreProcess::write(store::Store& store) {
-  Result result = Result::kDone;
+  bool more = false;
+  Result result = store.maintain(list_, more);
   for (auto batch = unwritten_.begin(); batch != unwritten_.end() && result == Result::kDone;
        ++batch) {
     ledger_.append(*batch);
@@ -104,8 +105,6 @@ Result StoreProcess::write(store::Store& store) {
     ledger_.set_wall_offset(wall_offset_);
     result = store.set_wall_offset(wall_offset_);
   }
-  bool more = false;
-  if (result == Result::kDone) result = store.maintain(list_, more);
   if (result == Result::kDone) result = store.sync();
   if (result != Result::kDone) {
     ledger_.failed();
