@@ -46,7 +46,7 @@ class JournalPacker {
 // For one batch, or for records of whole entries.
 class JournalUnpacker {
  public:
-  // Takes the first record off `packed`, and the moments before it; its nick borrows from there.
+  // Takes the first record off `packed`, and the moment before it; its nick borrows from there.
   // Empty where that does not begin with a whole one whose values are within the protocol's bounds,
   // or with a renewal that no moment precedes. Whether the nick is valid text is not looked at.
   std::optional<Record> unpack(std::string_view& packed);
