@@ -6,8 +6,7 @@
 namespace rollcall::store {
 namespace {
 
-// Small, so that few operations of a test make it begin and take it through several steps.
-constexpr std::size_t kBatchesMax = 12;
+// Small, so that few operations of a test take maintenance through several steps.
 constexpr std::size_t kEntriesPerStep = 8;
 
 }  // namespace

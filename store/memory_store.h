@@ -52,6 +52,9 @@ class MemoryDevice {
 // from before it began, as a real store does.
 class MemoryStore final : public Store {
  public:
+  // Durable ones, from which on maintenance begins: few, so that a test comes to it.
+  static constexpr std::size_t kBatchesMax = 12;
+
   // `device` must outlive the store.
   explicit MemoryStore(MemoryDevice& device) : device_(device) {}
 

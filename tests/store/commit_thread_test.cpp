@@ -152,11 +152,12 @@ TEST(CommitThread, SaysSoWhereTheLastCommitFails) {
 TEST(CommitThread, GoesOnWithMaintenanceByItself) {
   ThreadUnderTest under_test;
   for (int i = 0; i < 200; ++i) under_test.append("peer-" + std::to_string(i));
-  // Sixteen batches make the store read all entries, eight at a time; nobody asks for those steps.
-  for (int i = 0; i < 17; ++i) under_test.wait_for(under_test.change("alice"));
-  EXPECT_TRUE(under_test.wait_for_commits(17 + 200 / 8));
+  // The last batch makes the store read all entries, eight at a time; nobody asks for those steps.
+  constexpr std::size_t kBatches = MemoryStore::kBatchesMax + 1;
+  for (std::size_t i = 0; i < kBatches; ++i) under_test.wait_for(under_test.change("alice"));
+  EXPECT_TRUE(under_test.wait_for_commits(kBatches + 200 / 8));
   EXPECT_TRUE(under_test.thread->stop());
-  EXPECT_LT(under_test.under_test.device.durable_batches(), 16u);
+  EXPECT_LT(under_test.under_test.device.durable_batches(), kBatches);
   EXPECT_EQ(under_test.under_test.found().versions, under_test.under_test.list.versions());
 }
 
