@@ -106,7 +106,10 @@ Resolved CommitThread::commit() {
 
 bool CommitThread::commit_the_rest() {
   for (int tries = 0; tries < kLastTries; ++tries) {
-    if (group_.counters().state == Result::kDistrusted) return false;
+    if (group_.counters().state == Result::kDistrusted) {
+      on_resolved_(group_.give_up());
+      return false;
+    }
     group_.retry_now();
     if (commit().verdict == engine::Verdict::kDurable) return true;
   }

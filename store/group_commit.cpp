@@ -116,6 +116,11 @@ Resolved GroupCommit::commit(const ClockReading& reading) {
   return {gathered_, Verdict::kFailed, result};
 }
 
+Resolved GroupCommit::give_up() {
+  gather();
+  return {gathered_, Verdict::kFailed, state_};
+}
+
 bool GroupCommit::has_work() const {
   return !batch_.empty() || offset_is_due_ || maintenance_is_due_ || state_ != Result::kDone;
 }

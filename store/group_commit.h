@@ -134,6 +134,9 @@ class GroupCommit final : public engine::ChangeLog {
   // before a store that failed is due to be tried again; the tickets are resolved all the same.
   Resolved commit(const ClockReading& reading);
 
+  // Says of everything that was appended so far that it failed, without another try.
+  Resolved give_up();
+
   // When there is something for `commit` to do though nobody asks for it. kNever if there is not.
   engine::Instant due() const;
   // A store that failed is due now.

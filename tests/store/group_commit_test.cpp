@@ -104,6 +104,19 @@ engine::Change renewal(std::string_view nick, std::uint32_t shard, engine::Insta
   return change;
 }
 
+TEST_F(GroupCommitTest, GivesUpWhatIsOnItsWay) {
+  under_test_.device.fail_after(0, Result::kDistrusted, kOnce);
+  under_test_.change("alice");
+  EXPECT_EQ(under_test_.commit().result, Result::kDistrusted);
+  under_test_.change("bob");
+  const auto ticket = group_.ticket();
+  const Resolved resolved = group_.give_up();
+  EXPECT_EQ(resolved.up_to, *ticket);
+  EXPECT_EQ(resolved.verdict, Verdict::kFailed);
+  EXPECT_EQ(resolved.result, Result::kDistrusted);
+  EXPECT_TRUE(under_test_.found().versions.empty()) << "nothing was tried";
+}
+
 // Entries of which one is changed when they are read first.
 class ChangedWhenRead final : public EntrySource {
  public:
