@@ -10,6 +10,7 @@
 
 namespace rollcall::store {
 
+// What renewals share that were made at the same time.
 struct Moment {
   LeaseTime deadline;
   engine::WallTime registered_at;
@@ -35,6 +36,8 @@ struct Moment {
 // only where the journal has the change that made it so: whoever reads on comes to it.
 class JournalPacker {
  public:
+  // Appends it. REQUIRES: its nick has 1 to limits::kNickBytesMax bytes, its deadline is within
+  // kLeaseTimeMin and kLeaseTimeMax.
   void pack(const Record& record, std::string& to);
   // What is packed next begins another batch.
   void begin_batch() { moment_.reset(); }
@@ -48,7 +51,8 @@ class JournalUnpacker {
  public:
   // Takes the first record off `packed`, and the moment before it; its nick borrows from there.
   // Empty where that does not begin with a whole one whose values are within the protocol's bounds,
-  // or with a renewal that no moment precedes. Whether the nick is valid text is not looked at.
+  // or with a renewal that no moment precedes; `packed` is unchanged then. Whether the nick is
+  // valid text is not looked at.
   std::optional<Record> unpack(std::string_view& packed);
 
  private:

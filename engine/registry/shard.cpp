@@ -344,7 +344,11 @@ bool Shard::put_back(const Change& change, EntryNumber number, std::uint64_t has
     entry.deadline = lease_end;
     return lease_end < change.deadline;
   }
-  number == kNoEntry ? void(number = place(change.nick, hash)) : take_off(number);
+  if (number == kNoEntry) {
+    number = place(change.nick, hash);
+  } else {
+    take_off(number);
+  }
   // The hash key is younger than the file, so nobody can have chosen nicks whose hashes coincide.
   ROLLCALL_ASSERT(number != kNoEntry);
 
