@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/limits.h"
 #include "engine/wire/response_parser.h"
 #include "fuzz/property.h"
 #include "tests/support/escaped_text.h"
@@ -57,9 +58,9 @@ void SessionClient::set_held(bool held) {
 
 void SessionClient::note_time(engine::Duration duration) {
   silence_ += duration;
-  const bool stalls = !reads_ || is_held_;
+  if (!reads_ || is_held_) stalled_ += duration;
   if ((!queued_.empty() && duration > engine::Duration(0)) || silence_ >= idle_timeout_ ||
-      (stalls && duration >= std::chrono::seconds(1))) {
+      stalled_ >= engine::limits::kDrainTime) {
     is_sure_ = false;
   }
 }

@@ -67,6 +67,7 @@ class SessionClient {
   std::size_t requests_ = 0;
   std::size_t answers_ = 0;
   engine::Duration silence_{};
+  engine::Duration stalled_{};  // in all: after so long the server may be gone, and not be seen to
   bool is_sure_ = true;
   bool is_half_closed_ = false;
   bool has_closing_request_ = false;
