@@ -21,6 +21,10 @@ constexpr int kDeadlinesPerTurn = 64;
 // Connections whose answers are released in a turn, for the same reason.
 constexpr int kReleasesPerTurn = 64;
 
+// For others' changes a commit waits so long: about as long as a commit and its sync take. Those of
+// fifty clients that send one request each are gathered by then.
+constexpr engine::Duration kGatheringMax = std::chrono::microseconds(500);
+
 engine::Time read_clocks() {
   return {engine::Instant(steady_clock::now().time_since_epoch()),
           std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())};
@@ -152,14 +156,17 @@ void TcpWorker::wait_for_sockets() {
   });
 }
 
-// None of their numbers is another connection's by now: whoever comes, comes in a turn of its own.
-void TcpWorker::serve_ready() {
-  for (const ReadySocket& ready : sockets_.take()) {
+// Whether there was any. None of their numbers is another connection's by now: whoever comes, comes
+// in a turn of its own.
+bool TcpWorker::serve_ready() {
+  const std::span<const ReadySocket> all = sockets_.take();
+  for (const ReadySocket& ready : all) {
     TcpConnection* const connection = connections_[ready.number].get();
     if (connection == nullptr) continue;
     time_ = read_clocks();
     serve(*connection, ready);
   }
+  return !all.empty();
 }
 
 void TcpWorker::serve(TcpConnection& connection, const ReadySocket& ready) {
@@ -286,12 +293,21 @@ bool TcpWorker::send(TcpConnection& connection) {
 
 // ---- The store ----
 
-// Once everybody was served who had sent something by now.
+// A commit costs the same for one change as for fifty: those who have sent something meanwhile are
+// served before it is asked for.
 void TcpWorker::commit_soon() {
-  if (std::exchange(is_commit_posted_, true)) return;
+  if (std::exchange(is_gathering_, true)) return;
+  gathering_until_ = time_.now + kGatheringMax;
+  gather_on();
+}
+
+void TcpWorker::gather_on() {
   asio::post(context_, [this] {
-    is_commit_posted_ = false;
-    changes_->commit_soon();
+    turn([this] {
+      if (time_.now < gathering_until_ && serve_ready()) return gather_on();
+      is_gathering_ = false;
+      changes_->commit_soon();
+    });
   });
 }
 

@@ -101,7 +101,7 @@ class TcpWorker {
   void turn(Work work);
   void open(TcpSocket socket, const engine::HostAddress& host);
   void wait_for_sockets();
-  void serve_ready();
+  bool serve_ready();
   void serve(TcpConnection& connection, const ReadySocket& ready);
   void on_readable(TcpConnection& connection);
   void on_writable(TcpConnection& connection);
@@ -116,6 +116,7 @@ class TcpWorker {
 
   // Output.
   void commit_soon();
+  void gather_on();
   void take_verdicts();
   void release_some();
   [[nodiscard]] bool release_next();
@@ -181,7 +182,8 @@ class TcpWorker {
   engine::DeadlineQueue quiet_;
   engine::DeadlineQueue patience_;  // with those whose output stalls
   engine::DeadlineQueue draining_;
-  bool is_commit_posted_ = false;
+  bool is_gathering_ = false;  // a commit will be asked for
+  engine::Instant gathering_until_{};
   std::vector<Resolved> resolved_;  // in order, not all told to the engine yet
   std::size_t resolved_told_ = 0;
   bool is_releasing_ = false;  // a turn that goes on with it is to come

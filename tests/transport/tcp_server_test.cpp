@@ -17,7 +17,9 @@
 #include <utility>
 #include <vector>
 
+#include "engine/change.h"
 #include "engine/engine.h"
+#include "engine/limits.h"
 #include "engine/outcome.h"
 #include "tests/support/allocation_counter.h"
 #include "tests/support/seeded_random.h"
@@ -75,9 +77,9 @@ struct Options {
 
 class TestServer {
  public:
-  explicit TestServer(const Options& options = {})
+  explicit TestServer(const Options& options = {}, engine::ChangeLog* changes = nullptr)
       : registry_(options.registry, random_),
-        server_(registry_, options.engine, options.tcp, random_, &observer_) {}
+        server_(registry_, options.engine, options.tcp, random_, &observer_, changes) {}
   ~TestServer() {
     server_.check_invariants();
     server_.stop();
@@ -163,6 +165,49 @@ class LongLists {
     list.resize(list.size() - 2);
     return list + "]\n";
   }
+};
+
+// A store that has everything at once when it is asked for a commit. Until it was told of all
+// changes, each makes a client send the next request, so that there is always one that is ready.
+class StoreWithEagerClients final : public engine::ChangeLog {
+ public:
+  // More than a server makes while it lets a commit wait, and fewer than hold a connection up.
+  static constexpr std::size_t kChangesOfAClient = engine::limits::kHeldAnswersMax - 1;
+  static constexpr std::size_t kClients = 8;
+  static constexpr std::size_t kChanges = kClients * kChangesOfAClient;
+
+  void start(TestServer& server) {
+    server_ = &server.server();
+    for (std::size_t i = 0; i < kClients; ++i) clients_.push_back(server.connect());
+    clients_[0].send(kRequest);
+  }
+  // All clients get their answers and go.
+  void finish() {
+    constexpr std::size_t kBytes = kChangesOfAClient * kSuccessLine.size();
+    for (SocketClient& client : clients_) EXPECT_EQ(client.receive(kBytes).size(), kBytes);
+    clients_.clear();
+  }
+  // How many changes there were when it was first asked.
+  std::size_t first_commit() const { return first_commit_; }
+
+  void append(const engine::Change&) override {}
+  bool accepts() override { return true; }
+  std::optional<engine::Ticket> ticket() override {
+    if (++changes_ < kChanges) clients_[changes_ % kClients].send(kRequest);
+    return changes_.load();
+  }
+  void commit_soon() override {
+    if (first_commit_ == 0) first_commit_ = changes_.load();
+    server_->resolve(changes_, engine::Verdict::kDurable);
+  }
+
+ private:
+  static constexpr std::string_view kRequest = "Register P2Pv1\n\neager\n80\n";
+
+  transport::TcpServer* server_ = nullptr;
+  std::vector<SocketClient> clients_;
+  std::atomic<std::size_t> changes_ = 0;
+  std::atomic<std::size_t> first_commit_ = 0;
 };
 
 // ---- Listening ----
@@ -336,6 +381,16 @@ TEST(TcpServer, FlooderLeavesTurnsToOthers) {
   flood.join();
   flooder.half_close();
   reading.join();
+}
+
+TEST(TcpServer, CommitWaitsOnlySoLongForThoseWhoSendMeanwhile) {
+  StoreWithEagerClients store;
+  TestServer server({}, &store);
+  server.serve();
+  store.start(server);
+  store.finish();
+  EXPECT_GT(store.first_commit(), 0u);
+  EXPECT_LT(store.first_commit(), StoreWithEagerClients::kChanges);
 }
 
 TEST(TcpServer, SteadyStateAllocatesNothing) {
