@@ -43,12 +43,13 @@ Record record_of(const engine::Change& change, const LeaseClock& clock) {
   Record record;
   record.extent = change.extent;
   record.nick = change.nick;
-  record.host = change.host;
-  record.port = change.port;
   record.active = change.active;
-  if (change.has_cookie) record.cookie = change.cookie;
   record.deadline = std::clamp(clock.lease_time(change.deadline), kLeaseTimeMin, kLeaseTimeMax);
   record.registered_at = change.registered_at;
+  if (change.extent != engine::Extent::kEntry) return record;
+  record.host = change.host;
+  record.port = change.port;
+  if (change.has_cookie) record.cookie = change.cookie;
   record.activity_bits = change.activity_bits;
   record.activity_day = change.activity_day;
   return record;

@@ -33,10 +33,10 @@ store::GroupCommit::Options group_options() {
 }  // namespace
 
 void WrittenDown::append(const engine::Change& change) {
-  store::Record whole = store::record_of(change, clock_);
+  engine::Change whole = change;
   whole.extent = engine::Extent::kEntry;
   std::string packed;
-  store::pack(whole, packed);
+  store::pack(store::record_of(whole, clock_), packed);
   last_decision_ = ledger_.decided(std::string(change.nick), std::move(packed));
   group_.append(change);
 }
