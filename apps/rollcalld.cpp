@@ -42,9 +42,6 @@ namespace {
 
 namespace limits = engine::limits;
 
-// Locks that threads meet at cost more than shards that a listing looks into.
-constexpr unsigned kShardsPerThread = 4;
-
 void say(const std::string& line) { std::cerr << "rollcalld: " + line + '\n'; }
 
 int fail(const Failure& failure) {
@@ -62,7 +59,9 @@ engine::RegistryOptions registry_options(const ServerOptions& options) {
   registry.ttl = options.ttl;
   registry.peers_max = options.peers_max;
   registry.peers_per_host_max = options.peers_per_host_max;
-  registry.shards = options.threads == 1 ? 1 : std::bit_ceil(options.threads * kShardsPerThread);
+  // Two threads share a shard: most of their time goes elsewhere, and with more of them each batch
+  // has to take more locks.
+  registry.shards = std::bit_ceil((options.threads + 1) / 2);
   return registry;
 }
 

@@ -35,10 +35,9 @@ using std::chrono::nanoseconds;
 
 constexpr engine::Duration kStart = std::chrono::hours(1);
 
-RegistryOptions options_for(std::size_t peers, std::size_t shards = 1) {
+RegistryOptions options_for(std::size_t peers) {
   RegistryOptions options;
   options.peers_max = peers;
-  options.shards = shards;
   return options;
 }
 
@@ -212,10 +211,10 @@ class Renewing {
   engine::OutputBuffer out_;
 };
 
-std::unique_ptr<ServedRegistry> filled_from_one_host(std::size_t peers, std::size_t shards,
+std::unique_ptr<ServedRegistry> filled_from_one_host(std::size_t peers,
                                                      engine::RandomSource& random) {
   // Room enough that no limit is near.
-  RegistryOptions options = options_for(2 * peers, shards);
+  RegistryOptions options = options_for(2 * peers);
   options.peers_per_host_max = 2 * peers;
   auto registry = std::make_unique<ServedRegistry>(options, random);
   for (std::size_t peer = 0; peer < peers; ++peer) {
@@ -224,15 +223,15 @@ std::unique_ptr<ServedRegistry> filled_from_one_host(std::size_t peers, std::siz
   return registry;
 }
 
-// Two threads at once, each with an engine, on one registry of eight shards or each on its own of
-// one, as the server divides them: processor time a renewal.
+// Two threads at once, each with an engine, on one registry or each on its own. All are of one
+// shard, as those of a server with two threads: processor time a renewal.
 void run_two_threads(benchmark::State& state, std::size_t registries) {
   const std::size_t peers = static_cast<std::size_t>(state.range(0)) / registries;
   const std::size_t batches = is_tiny() ? 10 : 20'000;
   tests::SeededRandom random(1);
   std::vector<std::unique_ptr<ServedRegistry>> each;
   for (std::size_t i = 0; i < registries; ++i) {
-    each.push_back(filled_from_one_host(peers, registries == 1 ? 8 : 1, random));
+    each.push_back(filled_from_one_host(peers, random));
   }
   std::vector<std::unique_ptr<Renewing>> renewing;
   for (unsigned i = 0; i < 2; ++i) {

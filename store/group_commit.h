@@ -76,9 +76,9 @@ struct CommitCounters {
 // store's.
 class GroupCommit final : public engine::ChangeLog {
  public:
-  // A thousand renewals: to decide, pack and write so many takes longer than to sync them. More of
-  // them at once save little, and everybody would wait for each other.
-  static constexpr std::size_t kWorthASync = std::size_t{16} << 10;
+  // Of a lane. Two thousand renewals: to decide, pack and write so many takes longer than to sync
+  // them. More of them at once save little, and everybody would wait for each other.
+  static constexpr std::size_t kWorthASync = std::size_t{32} << 10;
 
   // Of `pending_bytes_max`: with more of it on its way answers wait in kAsync, too. So peers are
   // slowed down to what the disk takes before any of them is refused.
