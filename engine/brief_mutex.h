@@ -4,7 +4,7 @@
 
 namespace rollcall::engine {
 
-// A mutex that is mostly held for a microsecond or two. Whoever finds it taken looks again for
+// A mutex that is mostly held for a few microseconds. Whoever finds it taken looks again for
 // about as long before it sleeps, because to sleep and to be woken takes several times that. Held
 // for longer it is waited for like a std::mutex; like that it must not be locked twice by one
 // thread.
@@ -20,7 +20,7 @@ class BriefMutex {
   void unlock() { mutex_.unlock(); }
 
  private:
-  static constexpr int kLooksMax = 100;
+  static constexpr int kLooksMax = 400;
 
   // Tells the processor that this is a loop that waits.
   static void pause() {
