@@ -59,8 +59,6 @@ engine::RegistryOptions registry_options(const ServerOptions& options) {
   registry.ttl = options.ttl;
   registry.peers_max = options.peers_max;
   registry.peers_per_host_max = options.peers_per_host_max;
-  // Two threads share a shard: most of their time goes elsewhere, and with more of them each batch
-  // has to take more locks.
   registry.shards = std::bit_ceil((options.threads + 1) / 2);
   return registry;
 }

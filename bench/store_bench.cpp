@@ -196,8 +196,7 @@ void BM_Recovery(benchmark::State& state) {
   Peers entries(peers);
   if (!file.write(entries)) return state.SkipWithError("cannot be written");
   tests::SeededRandom random(1);
-  engine::RegistryOptions options;
-  options.shards = 8;
+  const engine::RegistryOptions options;
   for (auto _ : state) {
     const auto store = file.open();
     auto registry = std::make_unique<ServedRegistry>(options, random);

@@ -75,7 +75,8 @@ inline constexpr std::size_t kRenderedBytesMax = std::size_t{64} << 20;
 inline constexpr Duration kWheelSlot = 250ms;
 // Entries that one step of the sweep touches: about half a millisecond of work.
 inline constexpr std::size_t kSweepEntriesMax = 1024;
-inline constexpr std::size_t kShardsMax = 256;
+// As many as threads: with more, threads would meet no less often than they do.
+inline constexpr std::size_t kShardsMax = 64;
 
 // ---- Answers ----
 

@@ -26,7 +26,8 @@ struct RegistryOptions {
   std::size_t inactive_max = limits::kDefaultInactiveMax;
   // All memory but the rendered listings, which take limits::kRenderedBytesMax at the most.
   std::size_t bytes_max = limits::kDefaultRegistryBytesMax;
-  // A power of two. One for a single thread; a handful a thread lets several seldom meet.
+  // A power of two. With more of them threads meet at a lock less often, and a batch takes more
+  // locks: best is one for one or two threads, and about half as many as threads for more.
   std::size_t shards = 1;
 };
 

@@ -102,8 +102,8 @@ struct ThreadsCase {
 class RegistryThreads : public testing::TestWithParam<ThreadsCase> {};
 // Near the limits, where batches are executed in order, and far from them.
 INSTANTIATE_TEST_SUITE_P(Shards, RegistryThreads,
-                         testing::Values(ThreadsCase{1, 60, 25}, ThreadsCase{8, 60, 25},
-                                         ThreadsCase{8, 1000, 1000}));
+                         testing::Values(ThreadsCase{1, 60, 25}, ThreadsCase{1, 1000, 1000},
+                                         ThreadsCase{8, 60, 25}, ThreadsCase{8, 1000, 1000}));
 
 TEST_P(RegistryThreads, LeaveARegistryThatAddsUp) {
   RegistryOptions options;
