@@ -67,7 +67,8 @@ class SessionClient {
   std::size_t requests_ = 0;
   std::size_t answers_ = 0;
   engine::Duration silence_{};
-  engine::Duration stalled_{};  // in all: after so long the server may be gone, and not be seen to
+  // In all. After kDrainTime the server may have closed, which who does not read does not see.
+  engine::Duration stalled_{};
   bool is_sure_ = true;
   bool is_half_closed_ = false;
   bool has_closing_request_ = false;
