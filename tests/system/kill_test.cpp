@@ -185,7 +185,7 @@ class Killing {
     return {"--listen",
             "127.0.0.1:0",
             "--threads",
-            "2",
+            "4",
             "--peers-per-host-max",
             "10000",
             "--data",
