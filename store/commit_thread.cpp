@@ -71,8 +71,8 @@ void CommitThread::run() {
   ask_for_short_slices();
   while (wait()) {
     commit();
-    // Where an engine's thread shares the processor, it goes first: what its clients send once they
-    // have their answers joins the next commit. Else this does nothing.
+    // Whoever else wants this processor goes first, an engine's thread above all: what its clients
+    // send once they have their answers joins the next commit.
     std::this_thread::yield();
   }
   is_durable_ = commit_the_rest();

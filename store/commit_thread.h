@@ -11,11 +11,11 @@
 
 namespace rollcall::store {
 
-// The thread that owns the store: commits when the GroupCommit wakes it, and goes on at once where
-// more has come meanwhile. While nothing is asked for it sleeps; it wakes by itself only to try a
-// store again that failed, and to go on with maintenance. Where answers do not wait
-// (Durability::kAsync), changes gather for limits::kAsyncCommit, and for less while the list is
-// written anew or too much is on its way (GroupCommit::is_behind).
+// The thread that owns the store: commits when the GroupCommit wakes it, and goes on where more has
+// come meanwhile, once it has let others have the processor. While nothing is asked for it sleeps;
+// it wakes by itself only to try a store again that failed, and to go on with maintenance. Where
+// answers do not wait (Durability::kAsync), changes gather for limits::kAsyncCommit, and for less
+// while the list is written anew or too much is on its way (GroupCommit::is_behind).
 class CommitThread {
  public:
   using ReadClocks = std::function<ClockReading()>;

@@ -32,7 +32,7 @@ struct Record {
   friend bool operator==(const Record&, const Record&) = default;
 };
 
-// What a change leaves behind; of less than an entry only what it is about.
+// What a change leaves behind; of a renewal only what a journal keeps.
 Record record_of(const engine::Change& change, const LeaseClock& clock);
 // The change that a record describes; borrows its nick. Its place in the order of changes is blank.
 engine::Change change_of(const Record& record, const LeaseClock& clock);

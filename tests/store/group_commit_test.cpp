@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -102,6 +104,26 @@ engine::Change renewal(std::string_view nick, std::uint32_t shard, engine::Insta
   change.active = true;
   change.deadline = lease_end;
   return change;
+}
+
+TEST(GroupCommitWorthASync, WakesTheStoresThreadUnasked) {
+  constexpr std::size_t kMomentBytes = 13;  // before the first renewal
+  constexpr std::size_t kHeadBytes = 2;     // of each, before the nick
+  const std::string longest(engine::limits::kNickBytesMax, 'n');
+  for (const std::size_t missing : {1u, 0u}) {
+    const std::size_t wanted = GroupCommit::kWorthASync - missing;
+    CommitUnderTest under_test;
+    std::size_t bytes = kMomentBytes;
+    while (bytes < wanted) {
+      const std::size_t nick_bytes = std::min(wanted - bytes - kHeadBytes, longest.size());
+      under_test.group.append(renewal(longest.substr(0, nick_bytes), 0, engine::Instant(7200s)));
+      bytes += kHeadBytes + nick_bytes;
+    }
+    EXPECT_TRUE(under_test.group.ticket().has_value());
+    EXPECT_EQ(under_test.wakes, missing == 0 ? 1 : 0);
+    under_test.commit();
+    EXPECT_EQ(under_test.group.counters().bytes, wanted);
+  }
 }
 
 TEST_F(GroupCommitTest, GivesUpWhatIsOnItsWay) {

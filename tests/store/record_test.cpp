@@ -49,6 +49,27 @@ TEST(Record, IsTheEntryAfterTheChange) {
   EXPECT_EQ(store::change_of(record, clock).deadline, kNow + 7200s);
 }
 
+TEST(Record, OfARenewalIsWhatAJournalKeeps) {
+  engine::Change change;
+  change.nick = "alice";
+  change.port = 9999;
+  change.active = true;
+  change.has_cookie = true;
+  change.deadline = kNow + 7200s;
+  change.registered_at = engine::WallTime(1'700'000'000s);
+  change.activity_day = 19'675;
+  Record kept;
+  kept.nick = change.nick;
+  kept.active = true;
+  kept.deadline = store::LeaseTime((kWall + 7200s).time_since_epoch());
+  kept.registered_at = change.registered_at;
+  const LeaseClock clock({kNow, kWall}, 0ms);
+  for (const engine::Extent extent : {engine::Extent::kRegistration, engine::Extent::kLease}) {
+    change.extent = kept.extent = extent;
+    EXPECT_EQ(store::record_of(change, clock), kept);
+  }
+}
+
 TEST(Record, IsTheSameAfterPackingAndUnpacking) {
   Record v6 = example();
   v6.host.bytes = {0x20, 0x01, 0x0d, 0xb8};
