@@ -78,8 +78,9 @@ class ChangeLog : public ChangeSink {
   // until it is told what became of it (`Engine::resolve`). Empty where answers need not wait.
   virtual std::optional<Ticket> ticket() = 0;
 
-  // Whoever drives the engine has nothing more to give it at once, and answers wait: what has been
-  // appended is to be made durable. Until then it may gather, so that one sync serves more of it.
+  // Answers wait, and whoever drives the engine has nothing more to give it at once, or has let
+  // them wait for long enough: what has been appended is to be made durable. Until then it may
+  // gather, so that one sync serves more of it.
   virtual void commit_soon() {}
 };
 

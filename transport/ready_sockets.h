@@ -35,7 +35,7 @@ struct ReadySocket {
 // their own, level-triggered, and Asio waits for that set.
 class ReadySockets {
  public:
-  // Told at a time. Everybody else waits meanwhile; a commit to the store is for all of them.
+  // Told at a time. Everybody else waits meanwhile.
   static constexpr std::size_t kAtATime = 128;
 
   // Throws std::system_error where the system has no more files.

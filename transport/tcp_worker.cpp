@@ -21,8 +21,8 @@ constexpr int kDeadlinesPerTurn = 64;
 // Connections whose answers are released in a turn, for the same reason.
 constexpr int kReleasesPerTurn = 64;
 
-// For others' changes a commit waits so long: about as long as a commit and its sync take. Those of
-// fifty clients that send one request each are gathered by then.
+// How long a commit waits for what others send, and for the rest of a turn: about as long as it and
+// its sync take. The requests of fifty clients that send one each are gathered by then.
 constexpr engine::Duration kGatheringMax = std::chrono::microseconds(500);
 
 engine::Time read_clocks() {
@@ -156,8 +156,8 @@ void TcpWorker::wait_for_sockets() {
   });
 }
 
-// Whether there was any. None of their numbers is another connection's by now: whoever comes, comes
-// in a turn of its own.
+// Whether any socket was ready. None of their numbers is another connection's by now: whoever
+// comes, comes in a turn of its own.
 bool TcpWorker::serve_ready() {
   const std::span<const ReadySocket> all = sockets_.take();
   for (const ReadySocket& ready : all) {
@@ -295,7 +295,7 @@ bool TcpWorker::send(TcpConnection& connection) {
 
 // A commit costs the same for one change as for fifty: those who have sent something meanwhile are
 // served before it is asked for.
-void TcpWorker::commit_soon() {
+void TcpWorker::begin_gathering() {
   if (std::exchange(is_gathering_, true)) return;
   gathering_until_ = time_.now + kGatheringMax;
   gather_on();
@@ -304,7 +304,7 @@ void TcpWorker::commit_soon() {
 void TcpWorker::gather_on() {
   asio::post(context_, [this] {
     turn([this] {
-      if (time_.now < gathering_until_ && serve_ready()) return gather_on();
+      if (serve_ready() && time_.now < gathering_until_) return gather_on();
       is_gathering_ = false;
       changes_->commit_soon();
     });
@@ -380,7 +380,7 @@ void TcpWorker::settle(TcpConnection& c) {
   publish_idleness();
   const bool is_lost = !send(c);
   outputs_.keep(c.output);
-  if (c.output.held() > 0) commit_soon();
+  if (c.output.held() > 0) begin_gathering();
   if (is_lost) return close(c);
   count_buffers(c);
   reset_longest_waiting(c);

@@ -115,7 +115,7 @@ class TcpWorker {
   void drain(TcpConnection& connection);
 
   // Output.
-  void commit_soon();
+  void begin_gathering();
   void gather_on();
   void take_verdicts();
   void release_some();
