@@ -6,8 +6,8 @@ namespace rollcall::engine {
 
 // A mutex that is mostly held for no longer than a batch of requests takes, a few microseconds.
 // Whoever finds it taken looks again for a little longer than that before it sleeps, because to
-// sleep and to be woken takes longer still. Held on it is waited for like a std::mutex; like that
-// it must not be locked twice by one thread.
+// sleep and to be woken takes longer still. Held for longer it is waited for like a std::mutex;
+// like that it must not be locked twice by one thread.
 class BriefMutex {
  public:
   void lock() {

@@ -75,7 +75,8 @@ inline constexpr std::size_t kRenderedBytesMax = std::size_t{64} << 20;
 inline constexpr Duration kWheelSlot = 250ms;
 // Entries that one step of the sweep touches: about half a millisecond of work.
 inline constexpr std::size_t kSweepEntriesMax = 1024;
-// As many as threads: with more, threads would meet no less often than they do.
+// Twice as many as a server of kThreadsMax threads makes. A batch over several shards clears a byte
+// for each that there may be.
 inline constexpr std::size_t kShardsMax = 64;
 
 // ---- Answers ----
@@ -147,6 +148,7 @@ static_assert(kTtlMin <= kDefaultTtl && kDefaultTtl <= kTtlMax);
 static_assert(kWheelSlot * 2 < kTtlMin);
 static_assert(kReadBytesMax >= kRequestBytesMax);
 static_assert(kHeldAnswersMax >= kBatchRequestsMax);
+static_assert(kShardsMax >= kThreadsMax / 2);
 // A whole answer fits beside a full mark without reaching the thread's total.
 static_assert(kOutputHighMark + kAnswerPeersMax * kPeerTextBytesMax < kOutputTotalMax);
 static_assert(kStopTime < 1s);

@@ -26,8 +26,9 @@ struct RegistryOptions {
   std::size_t inactive_max = limits::kDefaultInactiveMax;
   // All memory but the rendered listings, which take limits::kRenderedBytesMax at the most.
   std::size_t bytes_max = limits::kDefaultRegistryBytesMax;
-  // A power of two. With more of them threads meet at a lock less often, and a batch takes more
-  // locks: best is one for one or two threads, and about half as many as threads for more.
+  // A power of two, limits::kShardsMax at the most. With more of them threads meet at a lock less
+  // often, and a batch takes more locks. Two threads do best with one (docs/performance.md); for
+  // more than two it has not been measured.
   std::size_t shards = 1;
 };
 

@@ -32,13 +32,18 @@ Record example() {
   return record;
 }
 
-TEST(Record, IsTheEntryAfterTheChange) {
+engine::Change change_of_alice() {
   engine::Change change;
   change.nick = "alice";
   change.port = 9999;
   change.active = true;
   change.has_cookie = true;
   change.cookie = {{7}};
+  return change;
+}
+
+TEST(Record, IsTheEntryAfterTheChange) {
+  engine::Change change = change_of_alice();
   change.deadline = kNow + 7200s + 900us;
   const LeaseClock clock({kNow, kWall}, 0ms);
   const Record record = store::record_of(change, clock);
@@ -50,11 +55,7 @@ TEST(Record, IsTheEntryAfterTheChange) {
 }
 
 TEST(Record, OfARenewalIsWhatAJournalKeeps) {
-  engine::Change change;
-  change.nick = "alice";
-  change.port = 9999;
-  change.active = true;
-  change.has_cookie = true;
+  engine::Change change = change_of_alice();
   change.deadline = kNow + 7200s;
   change.registered_at = engine::WallTime(1'700'000'000s);
   change.activity_day = 19'675;
