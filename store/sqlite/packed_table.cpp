@@ -22,7 +22,8 @@ int PackedTable::prepare(Database& database, RowKind kind, std::string_view name
       {"SELECT (SELECT min(rowid) FROM " + within + "), (SELECT max(rowid) FROM " + within + ")",
        &find_},
       {"SELECT count(*) FROM " + within, &count_},
-      {"DELETE FROM " + table + " WHERE rowid = ? RETURNING length(records)", &delete_},
+      {"SELECT length(records) FROM " + table + " WHERE rowid = ?", &length_},
+      {"DELETE FROM " + table + " WHERE rowid = ?", &delete_},
   };
   for (const auto& [sql, statement] : all) {
     const int result = database.prepare(sql.c_str(), *statement);
@@ -91,15 +92,16 @@ int PackedTable::expect(const RowRange& rows) {
 }
 
 int PackedTable::delete_row(std::int64_t id, std::uint64_t& bytes) {
-  bytes = 0;
+  length_.bind(1, id);
+  const int result = length_.step();
+  bytes = result == SQLITE_ROW ? as_unsigned(length_.integer(0)) : 0;
+  length_.reset();
+  if (result == SQLITE_DONE) return SQLITE_OK;
+  if (result != SQLITE_ROW) return result;
+  // RETURNING would say the length as well, but SQLite prepares to take such a statement back, and
+  // saves each page that it frees in a temporary file.
   delete_.bind(1, id);
-  int result = delete_.step();
-  if (result == SQLITE_ROW) {
-    bytes = as_unsigned(delete_.integer(0));
-    result = delete_.step();
-  }
-  delete_.reset();
-  return result == SQLITE_DONE ? SQLITE_OK : result;
+  return delete_.run();
 }
 
 }  // namespace rollcall::store::sqlite

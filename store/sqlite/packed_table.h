@@ -79,6 +79,7 @@ class PackedTable {
   Statement read_;
   Statement find_;
   Statement count_;
+  Statement length_;
   Statement delete_;
 };
 

@@ -189,6 +189,35 @@ TEST(SqliteStore, ListIsWrittenAnewInStepsWhileChangesArrive) {
   EXPECT_LT(disk.content(kPath)->size(), 200'000u) << "what is stale is deleted";
 }
 
+TEST(SqliteStore, PagesOfWhatIsDeletedAreNotWritten) {
+  SimulatedDisk disk;
+  SqliteStore::Options options = on(disk);
+  options.rewrite_bytes_min = 2'000'000;
+  options.step_entries_min = 2000;  // two steps of deletion
+  const auto store = ready(kPath, options);
+  std::string batch;
+  while (batch.size() < 100'000) batch += packed("alice", 1);
+  Listed entries({{"alice", 1}});
+  bool more = false;
+  while (!more) {
+    ASSERT_EQ(store->append(batch), Result::kDone);
+    ASSERT_EQ(store->sync(), Result::kDone);
+    ASSERT_LT(store->sizes().journal_bytes, 3'000'000u);
+    ASSERT_EQ(store->maintain(entries, more), Result::kDone);
+  }
+  const std::uint64_t deleted = store->sizes().journal_bytes;
+  ASSERT_EQ(store->sync(), Result::kDone);
+  ASSERT_EQ(store->sizes().journal_bytes, 0u);
+  std::size_t writes = 0;
+  disk.io().watch([&](std::uint64_t /*number*/, Io io) { writes += io == Io::kWrite; });
+  for (int i = 0; more && i < 1000; ++i) {
+    ASSERT_EQ(store->maintain(entries, more), Result::kDone);
+    ASSERT_EQ(store->sync(), Result::kDone);
+  }
+  EXPECT_FALSE(more);
+  EXPECT_LT(writes, deleted / store::sqlite::kPageBytes / 2);
+}
+
 // How long the journal of a list of 1,000 gets in relation to it, where each commit has so many
 // records.
 double longest_journal(std::size_t records, std::uint64_t bytes_under_load = 1'000'000) {
