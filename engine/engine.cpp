@@ -148,15 +148,15 @@ void Engine::resolve(Ticket up_to, Verdict verdict) {
 }
 
 std::optional<SessionId> Engine::releasable() {
-  const HeldAnswers::Item* next = held_.next(resolved_up_to_);
+  const HeldAnswers::Run* next = held_.next(resolved_up_to_);
   return next == nullptr ? std::nullopt : std::optional(next->session);
 }
 
 void Engine::release(SessionId id, OutputBuffer& out) {
   if (verdict_ != Verdict::kDurable) return release_unknown(id, out);
-  for (auto item = held_.next(resolved_up_to_); item != nullptr && item->session == id;
-       item = held_.next(resolved_up_to_)) {
-    out.let_go(item->answer_bytes + item->behind_bytes);
+  for (auto run = held_.next(resolved_up_to_); run != nullptr && run->session == id;
+       run = held_.next(resolved_up_to_)) {
+    out.let_go(run->bytes());
     held_.take_next();
   }
 }
@@ -171,15 +171,15 @@ void Engine::release_unknown(SessionId id, OutputBuffer& out) {
   ServerResponse response;
   response.outcome =
       verdict_ == Verdict::kFailed ? Outcome::kStoreFailed : Outcome::kServerStopping;
-  for (auto item = held_.next(resolved_up_to_); item != nullptr && item->session == id;
-       item = held_.next(resolved_up_to_)) {
-    response.framing = item->framing;
-    writer_.write(response, out);
-    ++counters_.answers[static_cast<std::size_t>(response.outcome)];
-    --counters_.answers[static_cast<std::size_t>(Outcome::kSuccess)];
-    rest.remove_prefix(item->answer_bytes);
-    out.append(rest.substr(0, item->behind_bytes));
-    rest.remove_prefix(item->behind_bytes);
+  for (auto run = held_.next(resolved_up_to_); run != nullptr && run->session == id;
+       run = held_.next(resolved_up_to_)) {
+    response.framing = run->framing;
+    for (std::uint32_t i = 0; i < run->answers; ++i) writer_.write(response, out);
+    counters_.answers[static_cast<std::size_t>(response.outcome)] += run->answers;
+    counters_.answers[static_cast<std::size_t>(Outcome::kSuccess)] -= run->answers;
+    rest.remove_prefix(run->bytes() - run->behind_bytes);
+    out.append(rest.substr(0, run->behind_bytes));
+    rest.remove_prefix(run->behind_bytes);
     held_.take_next();
   }
   out.append(rest);

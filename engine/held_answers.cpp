@@ -7,20 +7,29 @@
 namespace rollcall::engine {
 namespace {
 
-constexpr std::size_t kFirstItems = 64;
+constexpr std::size_t kFirstRuns = 64;
 
 std::size_t index(SessionId session) { return static_cast<std::size_t>(session); }
 
 }  // namespace
 
 void HeldAnswers::add(SessionId session, Ticket ticket, std::size_t bytes, AnswerFraming framing) {
-  if (end_ - begin_ == ring_.size()) grow();
   if (sessions_.size() <= index(session)) sessions_.resize(index(session) + 1);
-  ROLLCALL_ASSERT(begin_ == end_ || at(end_ - 1).ticket <= ticket);
   OfSession& of_session = sessions_[index(session)];
   ++of_session.count;
+  if (begin_ != end_) {
+    Run& last = at(end_ - 1);
+    ROLLCALL_ASSERT(last.ticket <= ticket);
+    const bool is_its = last.session == session && !is_forgotten(end_ - 1);
+    if (is_its && last.ticket == ticket && last.answer_bytes == bytes && last.behind_bytes == 0 &&
+        last.framing == framing) {
+      ++last.answers;
+      return;
+    }
+  }
+  if (end_ - begin_ == ring_.size()) grow();
   of_session.last = end_;
-  at(end_++) = {ticket, session, static_cast<std::uint32_t>(bytes), 0, framing};
+  at(end_++) = {ticket, session, 1, static_cast<std::uint32_t>(bytes), 0, framing};
 }
 
 void HeldAnswers::add_behind(SessionId session, std::size_t bytes) {
@@ -38,7 +47,7 @@ bool HeldAnswers::is_forgotten(std::uint64_t place) const {
   return place < sessions_[index(at(place).session)].first;
 }
 
-const HeldAnswers::Item* HeldAnswers::next(Ticket up_to) {
+const HeldAnswers::Run* HeldAnswers::next(Ticket up_to) {
   while (begin_ != end_ && is_forgotten(begin_)) ++begin_;
   if (begin_ == end_ || at(begin_).ticket > up_to) return nullptr;
   return &at(begin_);
@@ -46,12 +55,12 @@ const HeldAnswers::Item* HeldAnswers::next(Ticket up_to) {
 
 void HeldAnswers::take_next() {
   ROLLCALL_ASSERT(begin_ != end_);
-  --sessions_[index(at(begin_).session)].count;
-  ++begin_;
+  const Run& run = at(begin_++);
+  sessions_[index(run.session)].count -= run.answers;
 }
 
 void HeldAnswers::grow() {
-  std::vector<Item> larger(std::max(kFirstItems, ring_.size() * 2));
+  std::vector<Run> larger(std::max(kFirstRuns, ring_.size() * 2));
   for (std::uint64_t place = begin_; place != end_; ++place) {
     larger[place & (larger.size() - 1)] = at(place);
   }
@@ -64,9 +73,10 @@ void HeldAnswers::check_invariants() const {
   std::vector<std::uint32_t> counts(sessions_.size());
   for (std::uint64_t place = begin_; place != end_; ++place) {
     if (is_forgotten(place)) continue;
-    ++counts[index(at(place).session)];
-    ROLLCALL_ASSERT(place <= sessions_[index(at(place).session)].last);
-    ROLLCALL_ASSERT(at(place).answer_bytes > 0);
+    const Run& run = at(place);
+    counts[index(run.session)] += run.answers;
+    ROLLCALL_ASSERT(place <= sessions_[index(run.session)].last);
+    ROLLCALL_ASSERT(run.answers > 0 && run.answer_bytes > 0);
   }
   for (std::size_t i = 0; i < counts.size(); ++i) ROLLCALL_ASSERT(counts[i] == sessions_[i].count);
 }

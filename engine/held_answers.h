@@ -14,25 +14,29 @@ namespace rollcall::engine {
 // The answers of an engine that wait until the store has their changes, of all its sessions, in the
 // order of their tickets:
 //
-//   ring:      [ s3 | s3 | s7 | s3 | s1 … ]          one item for each answer that is held
-//                                │
-//   s3's output: | ready | answer, what waits behind it | answer, … |
+//   ring:      [ s3 × 64 | s3 × 1 | s7 × 64 | s3 × 2 | s1 × 1 … ]       runs of answers
+//                  │         │
+//   s3's output: | ready | answer, answer, … answer, what waits behind it | answer, … |
 //
 // What is ready anyway but comes later on the same connection waits behind: answers keep the order
 // of the requests. The bytes themselves stand at the end of the session's output, held there.
-// Memory is that of the most answers that were ever held at once.
+// Memory is that of the most runs that were ever held at once.
 class HeldAnswers {
  public:
-  struct Item {
+  // Answers that follow each other and are alike.
+  struct Run {
     Ticket ticket;
     SessionId session;
-    std::uint32_t answer_bytes;
-    std::uint32_t behind_bytes;  // that follow the answer and only wait for it
+    std::uint32_t answers;
+    std::uint32_t answer_bytes;  // of each
+    std::uint32_t behind_bytes;  // that follow the last one and only wait for it
     AnswerFraming framing;
+
+    std::size_t bytes() const { return std::size_t{answers} * answer_bytes + behind_bytes; }
   };
 
-  // An answer of `bytes` bytes was put into the session's output. REQUIRES: no ticket before was
-  // higher.
+  // An answer of `bytes` bytes was put into the session's output. REQUIRES: bytes > 0; no ticket
+  // before was higher.
   void add(SessionId session, Ticket ticket, std::size_t bytes, AnswerFraming framing);
   // Bytes that need not wait themselves. REQUIRES: count(session) > 0.
   void add_behind(SessionId session, std::size_t bytes);
@@ -45,10 +49,10 @@ class HeldAnswers {
     return number < sessions_.size() ? sessions_[number].count : 0;
   }
 
-  // The next answer, if its ticket is no higher than `up_to`; null if there is none. Valid until
-  // the next call that is not const.
-  const Item* next(Ticket up_to);
-  // Takes it off. REQUIRES: next() told of it.
+  // The next answers, if their ticket is no higher than `up_to`; null if there are none. Valid
+  // until the next call that is not const.
+  const Run* next(Ticket up_to);
+  // Takes them off. REQUIRES: next() told of them.
   void take_next();
 
   void check_invariants() const;
@@ -56,17 +60,17 @@ class HeldAnswers {
  private:
   struct OfSession {
     std::uint32_t count = 0;
-    std::uint64_t first = 0;  // items at places before this were another session's of this number
-    std::uint64_t last = 0;   // the place of its last item
+    std::uint64_t first = 0;  // runs at places before this were another session's of this number
+    std::uint64_t last = 0;   // the place of its last run
   };
 
   // Places count on and on; the ring has room for a power of two of them.
-  Item& at(std::uint64_t place) { return ring_[place & (ring_.size() - 1)]; }
-  const Item& at(std::uint64_t place) const { return ring_[place & (ring_.size() - 1)]; }
+  Run& at(std::uint64_t place) { return ring_[place & (ring_.size() - 1)]; }
+  const Run& at(std::uint64_t place) const { return ring_[place & (ring_.size() - 1)]; }
   bool is_forgotten(std::uint64_t place) const;
   void grow();
 
-  std::vector<Item> ring_;
+  std::vector<Run> ring_;
   std::uint64_t begin_ = 0;
   std::uint64_t end_ = 0;
   std::vector<OfSession> sessions_;  // by number

@@ -255,5 +255,70 @@ TEST_F(HeldAnswersTest, CostNoAllocationInSteadyState) {
   EXPECT_EQ(allocations.count(), 0u);
 }
 
+// ---- Runs of answers ----
+
+constexpr SessionId kOne{1};
+constexpr SessionId kTwo{2};
+
+// What is released next, as text: of which session, how many answers, and how many bytes.
+std::vector<std::string> runs(HeldAnswers& held, Ticket up_to) {
+  std::vector<std::string> all;
+  held.check_invariants();
+  while (const HeldAnswers::Run* run = held.next(up_to)) {
+    all.push_back(std::to_string(static_cast<std::uint32_t>(run->session)) + ": " +
+                  std::to_string(run->answers) + " of " + std::to_string(run->bytes()));
+    held.take_next();
+    held.check_invariants();
+  }
+  return all;
+}
+
+TEST(HeldAnswersRunTest, HasAnswersOfOneSessionThatAreAlike) {
+  HeldAnswers held;
+  for (int i = 0; i < 3; ++i) held.add(kOne, 1, 20, AnswerFraming::kBare);
+  held.add(kTwo, 1, 20, AnswerFraming::kBare);
+  held.add(kOne, 1, 20, AnswerFraming::kBare);
+  EXPECT_EQ(held.count(kOne), 4u);
+  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 3 of 60", "2: 1 of 20", "1: 1 of 20"}));
+  EXPECT_EQ(held.count(kOne), 0u);
+}
+
+TEST(HeldAnswersRunTest, EndsWhereTheNextAnswerDiffers) {
+  HeldAnswers held;
+  held.add(kOne, 1, 20, AnswerFraming::kBare);
+  held.add(kOne, 1, 21, AnswerFraming::kBare);
+  held.add(kOne, 1, 21, AnswerFraming::kLineFeed);
+  held.add(kOne, 2, 21, AnswerFraming::kLineFeed);
+  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 1 of 20", "1: 1 of 21", "1: 1 of 21"}));
+  EXPECT_EQ(runs(held, 2), (std::vector<std::string>{"1: 1 of 21"}));
+}
+
+TEST(HeldAnswersRunTest, EndsWithWhatComesBehind) {
+  HeldAnswers held;
+  held.add(kOne, 1, 20, AnswerFraming::kBare);
+  held.add(kOne, 1, 20, AnswerFraming::kBare);
+  held.add_behind(kOne, 5);
+  held.add_behind(kOne, 2);
+  held.add(kOne, 1, 20, AnswerFraming::kBare);
+  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 2 of 47", "1: 1 of 20"}));
+}
+
+TEST(HeldAnswersRunTest, OfASessionThatIsGoneIsNotItsSuccessors) {
+  HeldAnswers held;
+  held.add(kOne, 1, 20, AnswerFraming::kBare);
+  held.forget(kOne);
+  held.add(kOne, 1, 20, AnswerFraming::kBare);
+  EXPECT_EQ(held.count(kOne), 1u);
+  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 1 of 20"}));
+}
+
+TEST(HeldAnswersRunTest, IsNotLongerForWhatWasTaken) {
+  HeldAnswers held;
+  held.add(kOne, 1, 20, AnswerFraming::kBare);
+  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 1 of 20"}));
+  held.add(kOne, 1, 20, AnswerFraming::kBare);
+  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 1 of 20"}));
+}
+
 }  // namespace
 }  // namespace rollcall::engine
