@@ -7,7 +7,7 @@
 namespace rollcall::engine {
 namespace {
 
-constexpr std::size_t kFirstRuns = 64;
+constexpr std::size_t kFirstRuns = 16;
 
 std::size_t index(SessionId session) { return static_cast<std::size_t>(session); }
 
@@ -21,8 +21,9 @@ void HeldAnswers::add(SessionId session, Ticket ticket, std::size_t bytes, Answe
     Run& last = at(end_ - 1);
     ROLLCALL_ASSERT(last.ticket <= ticket);
     const bool is_its = last.session == session && !is_forgotten(end_ - 1);
-    if (is_its && last.ticket == ticket && last.answer_bytes == bytes && last.behind_bytes == 0 &&
-        last.framing == framing) {
+    const bool is_alike =
+        last.ticket == ticket && last.answer_bytes == bytes && last.framing == framing;
+    if (is_its && is_alike && last.behind_bytes == 0) {
       ++last.answers;
       return;
     }

@@ -100,7 +100,7 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
   std::size_t listed = 0;
   while (first < last && listed < peers_max) {
     const RenderedChunk& chunk = rendered(first / kChunkPeers, now);
-    prefetch(first / kChunkPeers + 1);
+    prefetch(first / kChunkPeers + kChunksAhead);
     const std::size_t from = first % kChunkPeers;
     std::size_t to = std::min(kChunkPeers, from + (last - first));
     first += to - from;
@@ -119,11 +119,17 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
 }
 
 void PeerListing::prefetch(std::size_t chunk) const {
-  const RenderedChunk* const next = rendered_[chunk % rendered_.size()];
-  const char* const bytes = reinterpret_cast<const char*>(next);
-  for (std::size_t at = 0; next != nullptr && at < kPrefetchedBytes; at += 64) {
-    __builtin_prefetch(bytes + at, 0, 1);
-  }
+  if (chunk * kChunkPeers >= size_) return;
+  const bool is_its_slot_shared = size_ > rendered_.size() * kChunkPeers;
+  if (!is_current_[chunk] || is_its_slot_shared) return prefetch_entries(chunk);
+  const char* const bytes = reinterpret_cast<const char*>(rendered_[chunk]);
+  for (std::size_t at = 0; at < kPrefetchedBytes; at += 64) __builtin_prefetch(bytes + at, 0, 1);
+}
+
+void PeerListing::prefetch_entries(std::size_t chunk) const {
+  const std::size_t first = chunk * kChunkPeers;
+  const std::size_t last = std::min(size_, first + kChunkPeers);
+  for (std::size_t i = first; i < last; ++i) __builtin_prefetch(&pool_[at(i)]);
 }
 
 const PeerListing::RenderedChunk& PeerListing::rendered(std::size_t chunk, Instant now) {
@@ -140,10 +146,9 @@ const PeerListing::RenderedChunk& PeerListing::rendered(std::size_t chunk, Insta
 }
 
 void PeerListing::render(RenderedChunk& into, std::size_t chunk, Instant now) {
+  prefetch_entries(chunk);
   const std::size_t first = chunk * kChunkPeers;
   const std::size_t last = std::min(size_, first + kChunkPeers);
-  for (std::size_t i = first; i < last; ++i) __builtin_prefetch(&pool_[at(i)]);
-
   into.chunk = chunk;
   into.earliest_deadline = kNever;
   into.listed = 0;

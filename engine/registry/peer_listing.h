@@ -71,6 +71,8 @@ class PeerListing {
  private:
   static constexpr std::size_t kChunkPeers = 32;
   static constexpr std::size_t kBlockPeers = 4096;
+  // What a list needs next is asked for so many chunks before.
+  static constexpr std::size_t kChunksAhead = 2;
   // What is asked for of a rendered chunk: as much as it has where all hosts are IPv4.
   static constexpr std::size_t kPrefetchedBytes = 896;
 
@@ -99,8 +101,10 @@ class PeerListing {
   void invalidate(std::size_t position);
   const RenderedChunk& rendered(std::size_t chunk, Instant now);
   void render(RenderedChunk& into, std::size_t chunk, Instant now);
-  // Asks for the text that this list, or the next sample of its batch, goes on with.
+  // Asks for what this list, or the next sample of its batch, goes on with: the text of a chunk,
+  // or the entries that it will be rendered from.
   void prefetch(std::size_t chunk) const;
+  void prefetch_entries(std::size_t chunk) const;
 
   EntryPool& pool_;
   std::pmr::memory_resource& memory_;
