@@ -162,8 +162,9 @@ std::optional<OpenError> DataFile::connect(std::optional<Database>& to) {
   // SQLite is content with less than it was asked for.
   if (to->is_read_only()) return error_of(SQLITE_READONLY, nullptr);
   to->set_checkpoint_on_close(false);
-  // Debian's SQLite clears each page that is freed, and writes it, unless it is told otherwise: FAST
+  // Debian's SQLite clears pages that are freed, and writes them, unless it is told not to. FAST
   // clears what is deleted from pages that are written anyway.
+  //
   // The first look at a table takes the lock, for as long as the connection lives.
   result = to->run(
       "PRAGMA locking_mode=EXCLUSIVE;PRAGMA synchronous=FULL;"
