@@ -148,15 +148,15 @@ void Engine::resolve(Ticket up_to, Verdict verdict) {
 }
 
 std::optional<SessionId> Engine::releasable() {
-  const HeldAnswers::Run* next = held_.next(resolved_up_to_);
+  const HeldAnswers::Series* next = held_.next(resolved_up_to_);
   return next == nullptr ? std::nullopt : std::optional(next->session);
 }
 
 void Engine::release(SessionId id, OutputBuffer& out) {
   if (verdict_ != Verdict::kDurable) return release_unknown(id, out);
-  for (auto run = held_.next(resolved_up_to_); run != nullptr && run->session == id;
-       run = held_.next(resolved_up_to_)) {
-    out.let_go(run->bytes());
+  for (auto series = held_.next(resolved_up_to_); series != nullptr && series->session == id;
+       series = held_.next(resolved_up_to_)) {
+    out.let_go(series->bytes() + series->behind_bytes);
     held_.take_next();
   }
 }
@@ -171,15 +171,15 @@ void Engine::release_unknown(SessionId id, OutputBuffer& out) {
   ServerResponse response;
   response.outcome =
       verdict_ == Verdict::kFailed ? Outcome::kStoreFailed : Outcome::kServerStopping;
-  for (auto run = held_.next(resolved_up_to_); run != nullptr && run->session == id;
-       run = held_.next(resolved_up_to_)) {
-    response.framing = run->framing;
-    for (std::uint32_t i = 0; i < run->answers; ++i) writer_.write(response, out);
-    counters_.answers[static_cast<std::size_t>(response.outcome)] += run->answers;
-    counters_.answers[static_cast<std::size_t>(Outcome::kSuccess)] -= run->answers;
-    rest.remove_prefix(run->bytes() - run->behind_bytes);
-    out.append(rest.substr(0, run->behind_bytes));
-    rest.remove_prefix(run->behind_bytes);
+  for (auto series = held_.next(resolved_up_to_); series != nullptr && series->session == id;
+       series = held_.next(resolved_up_to_)) {
+    response.framing = series->framing;
+    for (std::uint32_t i = 0; i < series->answers; ++i) writer_.write(response, out);
+    counters_.answers[static_cast<std::size_t>(response.outcome)] += series->answers;
+    counters_.answers[static_cast<std::size_t>(Outcome::kSuccess)] -= series->answers;
+    rest.remove_prefix(series->bytes());
+    out.append(rest.substr(0, series->behind_bytes));
+    rest.remove_prefix(series->behind_bytes);
     held_.take_next();
   }
   out.append(rest);

@@ -14,17 +14,18 @@ namespace rollcall::engine {
 // The answers of an engine that wait until the store has their changes, of all its sessions, in the
 // order of their tickets:
 //
-//   ring:      [ s3 × 64 | s3 × 1 | s7 × 64 | s3 × 2 | s1 × 1 … ]       runs of answers
-//                  │         │
-//   s3's output: | ready | answer, answer, … answer, what waits behind it | answer, … |
+//   ring:        [ s3 × 64 | s3 × 1 | s7 × 64 | s3 × 2 | s1 × 1 … ]       series of answers
+//
+//   s3's output: | ready | 64 answers, what waits behind them | 1 answer | 2 answers |
 //
 // What is ready anyway but comes later on the same connection waits behind: answers keep the order
 // of the requests. The bytes themselves stand at the end of the session's output, held there.
-// Memory is that of the most runs that were ever held at once.
+// Memory is that of the most series that were ever held at once.
 class HeldAnswers {
  public:
-  // Answers that follow each other and are alike.
-  struct Run {
+  // Answers of one session that follow each other with nothing between, and are alike: what becomes
+  // of one becomes of all.
+  struct Series {
     Ticket ticket;
     SessionId session;
     std::uint32_t answers;
@@ -32,7 +33,7 @@ class HeldAnswers {
     std::uint32_t behind_bytes;  // that follow the last one and only wait for it
     AnswerFraming framing;
 
-    std::size_t bytes() const { return std::size_t{answers} * answer_bytes + behind_bytes; }
+    std::size_t bytes() const { return std::size_t{answers} * answer_bytes; }
   };
 
   // An answer of `bytes` bytes was put into the session's output. REQUIRES: bytes > 0; no ticket
@@ -51,7 +52,7 @@ class HeldAnswers {
 
   // The next answers, if their ticket is no higher than `up_to`; null if there are none. Valid
   // until the next call that is not const.
-  const Run* next(Ticket up_to);
+  const Series* next(Ticket up_to);
   // Takes them off. REQUIRES: next() told of them.
   void take_next();
 
@@ -60,17 +61,17 @@ class HeldAnswers {
  private:
   struct OfSession {
     std::uint32_t count = 0;
-    std::uint64_t first = 0;  // runs at places before this were another session's of this number
-    std::uint64_t last = 0;   // the place of its last run
+    std::uint64_t first = 0;  // series before this place were another session's of this number
+    std::uint64_t last = 0;   // the place of its last series
   };
 
   // Places count on and on; the ring has room for a power of two of them.
-  Run& at(std::uint64_t place) { return ring_[place & (ring_.size() - 1)]; }
-  const Run& at(std::uint64_t place) const { return ring_[place & (ring_.size() - 1)]; }
+  Series& at(std::uint64_t place) { return ring_[place & (ring_.size() - 1)]; }
+  const Series& at(std::uint64_t place) const { return ring_[place & (ring_.size() - 1)]; }
   bool is_forgotten(std::uint64_t place) const;
   void grow();
 
-  std::vector<Run> ring_;
+  std::vector<Series> ring_;
   std::uint64_t begin_ = 0;
   std::uint64_t end_ = 0;
   std::vector<OfSession> sessions_;  // by number

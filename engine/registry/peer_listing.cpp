@@ -120,8 +120,10 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
 
 void PeerListing::prefetch(std::size_t chunk) const {
   if (chunk * kChunkPeers >= size_) return;
-  const bool is_its_slot_shared = size_ > rendered_.size() * kChunkPeers;
-  if (!is_current_[chunk] || is_its_slot_shared) return prefetch_entries(chunk);
+  const std::size_t slots = rendered_.size();
+  const bool is_slot_shared = chunk >= slots || (chunk + slots) * kChunkPeers < size_;
+  if (!is_current_[chunk] || is_slot_shared) return prefetch_entries(chunk);
+  // It was rendered, and into this slot.
   const char* const bytes = reinterpret_cast<const char*>(rendered_[chunk]);
   for (std::size_t at = 0; at < kPrefetchedBytes; at += 64) __builtin_prefetch(bytes + at, 0, 1);
 }

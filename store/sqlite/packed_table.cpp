@@ -99,7 +99,7 @@ int PackedTable::delete_row(std::int64_t id, std::uint64_t& bytes) {
   if (result == SQLITE_DONE) return SQLITE_OK;
   if (result != SQLITE_ROW) return result;
   // RETURNING would say the length as well, but SQLite prepares to take such a statement back, and
-  // saves each page that it frees in a temporary file.
+  // saves each page that it frees, in a temporary file if there are many.
   delete_.bind(1, id);
   return delete_.run();
 }

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
@@ -161,6 +162,15 @@ TEST_F(HeldAnswersTest, SayUnknownWhereTheStoreFailedAndTheSessionCloses) {
   EXPECT_EQ(answers(Outcome::kStoreFailed), 2u);
 }
 
+TEST_F(HeldAnswersTest, SayUnknownForEachOfThoseThatAreAlike) {
+  Connection alice = open(kHome);
+  receive(alice, repeated(kRegister, 3) + kQuery);
+  resolve(log_.last_ticket, Verdict::kFailed, {&alice});
+  EXPECT_EQ(sent(alice), repeated(kUnknownLine, 3) + kList);
+  EXPECT_EQ(answers(Outcome::kSuccess), 1u) << "the list";
+  EXPECT_EQ(answers(Outcome::kStoreFailed), 3u);
+}
+
 TEST_F(HeldAnswersTest, SayUnknownInTheFramingOfTheirRequests) {
   Connection alice = open(kHome);
   receive(alice, "Register P2Pv1\nContentLength: 8\nCookie: new\n\nalice\n80");
@@ -255,69 +265,89 @@ TEST_F(HeldAnswersTest, CostNoAllocationInSteadyState) {
   EXPECT_EQ(allocations.count(), 0u);
 }
 
-// ---- Runs of answers ----
+// ---- Series of answers ----
 
 constexpr SessionId kOne{1};
 constexpr SessionId kTwo{2};
 
-// What is released next, as text: of which session, how many answers, and how many bytes.
-std::vector<std::string> runs(HeldAnswers& held, Ticket up_to) {
+// What is released next, as text: of which session, how many answers, how many bytes, and behind.
+std::vector<std::string> take(HeldAnswers& held, Ticket up_to) {
   std::vector<std::string> all;
   held.check_invariants();
-  while (const HeldAnswers::Run* run = held.next(up_to)) {
-    all.push_back(std::to_string(static_cast<std::uint32_t>(run->session)) + ": " +
-                  std::to_string(run->answers) + " of " + std::to_string(run->bytes()));
+  while (const HeldAnswers::Series* series = held.next(up_to)) {
+    std::string text = std::to_string(static_cast<std::uint32_t>(series->session)) + ": " +
+                       std::to_string(series->answers) + " of " + std::to_string(series->bytes());
+    if (series->behind_bytes > 0) text += " and " + std::to_string(series->behind_bytes);
+    all.push_back(std::move(text));
     held.take_next();
     held.check_invariants();
   }
   return all;
 }
 
-TEST(HeldAnswersRunTest, HasAnswersOfOneSessionThatAreAlike) {
+TEST(HeldAnswersSeriesTest, HasAnswersOfOneSessionThatAreAlike) {
   HeldAnswers held;
   for (int i = 0; i < 3; ++i) held.add(kOne, 1, 20, AnswerFraming::kBare);
   held.add(kTwo, 1, 20, AnswerFraming::kBare);
   held.add(kOne, 1, 20, AnswerFraming::kBare);
   EXPECT_EQ(held.count(kOne), 4u);
-  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 3 of 60", "2: 1 of 20", "1: 1 of 20"}));
+  EXPECT_EQ(take(held, 1), (std::vector<std::string>{"1: 3 of 60", "2: 1 of 20", "1: 1 of 20"}));
   EXPECT_EQ(held.count(kOne), 0u);
 }
 
-TEST(HeldAnswersRunTest, EndsWhereTheNextAnswerDiffers) {
+TEST(HeldAnswersSeriesTest, EndsWhereTheNextAnswerDiffers) {
   HeldAnswers held;
   held.add(kOne, 1, 20, AnswerFraming::kBare);
   held.add(kOne, 1, 21, AnswerFraming::kBare);
   held.add(kOne, 1, 21, AnswerFraming::kLineFeed);
   held.add(kOne, 2, 21, AnswerFraming::kLineFeed);
-  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 1 of 20", "1: 1 of 21", "1: 1 of 21"}));
-  EXPECT_EQ(runs(held, 2), (std::vector<std::string>{"1: 1 of 21"}));
+  EXPECT_EQ(take(held, 1), (std::vector<std::string>{"1: 1 of 20", "1: 1 of 21", "1: 1 of 21"}));
+  EXPECT_EQ(take(held, 2), (std::vector<std::string>{"1: 1 of 21"}));
 }
 
-TEST(HeldAnswersRunTest, EndsWithWhatComesBehind) {
+TEST(HeldAnswersSeriesTest, EndsWithWhatComesBehind) {
   HeldAnswers held;
   held.add(kOne, 1, 20, AnswerFraming::kBare);
   held.add(kOne, 1, 20, AnswerFraming::kBare);
   held.add_behind(kOne, 5);
   held.add_behind(kOne, 2);
   held.add(kOne, 1, 20, AnswerFraming::kBare);
-  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 2 of 47", "1: 1 of 20"}));
+  EXPECT_EQ(take(held, 1), (std::vector<std::string>{"1: 2 of 40 and 7", "1: 1 of 20"}));
 }
 
-TEST(HeldAnswersRunTest, OfASessionThatIsGoneIsNotItsSuccessors) {
+TEST(HeldAnswersSeriesTest, OfASessionThatIsGoneIsNotItsSuccessors) {
   HeldAnswers held;
   held.add(kOne, 1, 20, AnswerFraming::kBare);
   held.forget(kOne);
   held.add(kOne, 1, 20, AnswerFraming::kBare);
   EXPECT_EQ(held.count(kOne), 1u);
-  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 1 of 20"}));
+  EXPECT_EQ(take(held, 1), (std::vector<std::string>{"1: 1 of 20"}));
 }
 
-TEST(HeldAnswersRunTest, IsNotLongerForWhatWasTaken) {
+TEST(HeldAnswersSeriesTest, IsNotLongerForWhatWasTaken) {
   HeldAnswers held;
   held.add(kOne, 1, 20, AnswerFraming::kBare);
-  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 1 of 20"}));
+  EXPECT_EQ(take(held, 1), (std::vector<std::string>{"1: 1 of 20"}));
   held.add(kOne, 1, 20, AnswerFraming::kBare);
-  EXPECT_EQ(runs(held, 1), (std::vector<std::string>{"1: 1 of 20"}));
+  EXPECT_EQ(take(held, 1), (std::vector<std::string>{"1: 1 of 20"}));
+}
+
+TEST(HeldAnswersSeriesTest, KeepTheirOrderWhereThereAreMoreThanEverBefore) {
+  HeldAnswers held;
+  std::vector<std::string> expected;
+  for (int round = 0; round < 8; ++round) {
+    // What is taken in between lets the ring begin anywhere when it grows.
+    for (int i = 0; i < 5; ++i) held.add(i % 2 == 0 ? kOne : kTwo, 1, 20, AnswerFraming::kBare);
+    EXPECT_EQ(take(held, 1).size(), 5u);
+    expected.clear();
+    for (int i = 0; i < 20 * (round + 1); ++i) {
+      const SessionId session = i % 2 == 0 ? kOne : kTwo;
+      const auto bytes = static_cast<std::size_t>(i + 1);
+      held.add(session, 1, bytes, AnswerFraming::kBare);
+      expected.push_back((session == kOne ? "1: 1 of " : "2: 1 of ") + std::to_string(bytes));
+    }
+    EXPECT_EQ(take(held, 1), expected);
+  }
 }
 
 }  // namespace
