@@ -243,9 +243,12 @@ engine::Duration LoadGenerator::time_to_wait(TimePoint now) const {
 
 void LoadGenerator::handle(const epoll_event& event) {
   Connection& connection = *static_cast<Connection*>(event.data.ptr);
+  const bool was_held_up =
+      connection.awaits_room || connection.requested - connection.answered == pace_.in_flight;
   if ((event.events & EPOLLOUT) != 0) send_unsent(connection);
   if ((event.events & ~std::uint32_t{EPOLLOUT}) != 0) receive(connection);
-  send_due(connection);
+  // `send_scheduled` comes only to those for which something becomes due.
+  if (!schedule_ || was_held_up) send_due(connection);
 }
 
 std::uint64_t LoadGenerator::due(const Connection& connection, TimePoint now) const {

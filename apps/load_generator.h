@@ -70,8 +70,9 @@ struct LoadProgress {
   engine::Duration p99{};     // of what was measured so far
 };
 
-// Asks a server and times its answers. Single-threaded; each wake-up reads what came on a
-// connection and sends as many requests as are due there, in one write.
+// Asks a server and times its answers. Single-threaded. Each wake-up reads once from each
+// connection on which something came, and sends what is due there in one write: in a closed loop at
+// once, in an open one when all have been read from, as long as there was room in flight.
 class LoadGenerator {
  public:
   // Called about once a second.
