@@ -93,7 +93,8 @@ void Shard::execute(Operation& operation, const Requester& requester) {
     operation.outcome = Outcome::kSuccess;
     return;
   }
-  EntryNumber number = find(request.nick, operation.hash, operation.candidate);
+  EntryNumber number = operation.candidate;
+  if (!is_of(number, request.nick)) number = find(request.nick, operation.hash);
   if (number != kNoEntry && has_ended(pool_[number], now_)) {
     expire(number);
     number = find(request.nick, operation.hash);
@@ -104,13 +105,14 @@ void Shard::execute(Operation& operation, const Requester& requester) {
                             : Outcome::kNotRegistered;
     return;
   }
-  operation.outcome = check_owner(pool_[number], request, requester.address);
+  ClientEntry& entry = pool_[number];
+  operation.outcome = check_owner(entry, request, requester.address);
   if (operation.outcome != Outcome::kSuccess) return;
   switch (request.method) {
     case Method::kRegister:
-      return renew(operation, number, requester);
+      return renew(operation, entry, requester);
     case Method::kKeepAlive:
-      return keep_alive(number, requester);
+      return keep_alive(entry, requester);
     case Method::kLeave:
       return leave(number, requester);
     case Method::kPQuery:
@@ -118,19 +120,20 @@ void Shard::execute(Operation& operation, const Requester& requester) {
   }
 }
 
-EntryNumber Shard::find(std::string_view nick, std::uint64_t hash, EntryNumber candidate) {
-  if (candidate != kNoEntry) {
-    const ClientEntry& entry = pool_[candidate];
-    if (entry.state != EntryState::kFree && is_same(entry.nick(), nick)) return candidate;
-  }
+bool Shard::is_of(EntryNumber candidate, std::string_view nick) const {
+  if (candidate == kNoEntry) return false;
+  const ClientEntry& entry = pool_[candidate];
+  return entry.state != EntryState::kFree && is_same(entry.nick(), nick);
+}
+
+EntryNumber Shard::find(std::string_view nick, std::uint64_t hash) {
   const IndexSlot* slot = index_.find(index_hash(hash), [&](const IndexSlot& other) {
     return other.hash == index_hash(hash) && is_same(pool_[other.number].nick(), nick);
   });
   return slot == nullptr ? kNoEntry : slot->number;
 }
 
-void Shard::renew(Operation& operation, EntryNumber number, const Requester& requester) {
-  ClientEntry& entry = pool_[number];
+void Shard::renew(Operation& operation, ClientEntry& entry, const Requester& requester) {
   const bool has_moved = entry.host != requester.address;
   if (has_moved) {
     admission_.hosts.add(requester.host);
@@ -151,8 +154,7 @@ void Shard::renew(Operation& operation, EntryNumber number, const Requester& req
   tell(requester.changes, entry, is_same ? Extent::kRegistration : Extent::kEntry);
 }
 
-void Shard::keep_alive(EntryNumber number, const Requester& requester) {
-  ClientEntry& entry = pool_[number];
+void Shard::keep_alive(ClientEntry& entry, const Requester& requester) {
   const bool has_new_day = extend_lease(entry, requester);
   ++counters_.renewed;
   tell(requester.changes, entry, has_new_day ? Extent::kEntry : Extent::kLease);

@@ -145,12 +145,14 @@ class Shard {
     return static_cast<std::uint32_t>(hash >> 32);
   }
 
-  // The entry of this nick, or kNoEntry. `candidate`, if there is one, is tried first.
-  EntryNumber find(std::string_view nick, std::uint64_t hash, EntryNumber candidate = kNoEntry);
+  // Whether there is a candidate and it is the entry of this nick.
+  bool is_of(EntryNumber candidate, std::string_view nick) const;
+  // The entry of this nick, or kNoEntry.
+  EntryNumber find(std::string_view nick, std::uint64_t hash);
 
   // Each does one method for an active entry whose owner asks.
-  void renew(Operation& operation, EntryNumber number, const Requester& requester);
-  void keep_alive(EntryNumber number, const Requester& requester);
+  void renew(Operation& operation, ClientEntry& entry, const Requester& requester);
+  void keep_alive(ClientEntry& entry, const Requester& requester);
   void leave(EntryNumber number, const Requester& requester);
   // Register of a nick that is free; `number` is its inactive entry, or kNoEntry.
   Outcome register_free(Operation& operation, EntryNumber number, const Requester& requester);

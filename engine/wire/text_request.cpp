@@ -12,6 +12,7 @@ namespace rollcall::engine {
 namespace {
 
 static_assert(limits::kRequestBytesMax < UINT16_MAX);
+static_assert(limits::kLimitDigitsMax <= limits::kPortDigitsMax);
 
 constexpr std::string_view kVersion = "P2Pv1";
 
@@ -114,14 +115,23 @@ bool TextRequestParser::advance(std::string_view text, Message& message) {
   return true;
 }
 
-// Takes the whole request at once if it is the kind that nearly all are: valid, without headers,
-// the nick printable ASCII. That is several times as fast as going line by line, to which
-// everything else is left.
+// Takes the whole request at once if it is the kind that nearly all are: valid, without headers but
+// for a PQuery's Limit, the nick printable ASCII. That is several times as fast as going line by
+// line, to which everything else is left.
 bool TextRequestParser::take_plain(std::string_view text, Message& message) {
   std::size_t at = 0;
   const auto begins_with = [&]<std::size_t kSize>(const char(&head)[kSize]) {
     at = kSize - 1;
     return text.size() >= at && std::memcmp(text.data(), head, at) == 0;
+  };
+  // From 1 to `max`, without a leading zero; 0 if there is none.
+  const auto take_number = [&](std::uint32_t max) -> std::uint32_t {
+    const std::size_t first = at;
+    std::uint32_t number = 0;
+    while (at < text.size() && is_digit(text[at]) && at - first < limits::kPortDigitsMax) {
+      number = number * 10 + static_cast<std::uint32_t>(text[at++] - '0');
+    }
+    return number == 0 || text[first] == '0' || number > max ? 0 : number;
   };
   const auto take_line_feed = [&] {
     if (at >= text.size() || text[at] != '\n') return false;
@@ -130,12 +140,17 @@ bool TextRequestParser::take_plain(std::string_view text, Message& message) {
   };
 
   Request& request = message.request;
+  request.limit = 0;
   if (begins_with("Register P2Pv1\n\n")) {
     request.method = Method::kRegister;
   } else if (begins_with("KeepAlive P2Pv1\n\n")) {
     request.method = Method::kKeepAlive;
   } else if (begins_with("PQuery P2Pv1\n\n")) {
     request.method = Method::kPQuery;
+  } else if (begins_with("PQuery P2Pv1\nLimit: ")) {
+    request.method = Method::kPQuery;
+    request.limit = static_cast<std::uint16_t>(take_number(limits::kLimitMax));
+    if (request.limit == 0 || !take_line_feed() || !take_line_feed()) return false;
   } else if (begins_with("Leave P2Pv1\n\n")) {
     request.method = Method::kLeave;
   } else {
@@ -147,15 +162,9 @@ bool TextRequestParser::take_plain(std::string_view text, Message& message) {
   if (request.nick.empty() || request.nick.size() > limits::kNickBytesMax) return false;
   if (!take_line_feed()) return false;
   if (request.method == Method::kRegister) {
-    const std::size_t digits = at;
-    std::uint32_t port = 0;
-    while (at < text.size() && is_digit(text[at]) && at - digits < limits::kPortDigitsMax) {
-      port = port * 10 + static_cast<std::uint32_t>(text[at++] - '0');
-    }
-    if (at == digits || text[digits] == '0' || port > 0xFFFF || !take_line_feed()) return false;
-    request.port = static_cast<std::uint16_t>(port);
+    request.port = static_cast<std::uint16_t>(take_number(0xFFFF));
+    if (request.port == 0 || !take_line_feed()) return false;
   }
-  request.limit = 0;
   request.cookie_header = CookieHeader::kAbsent;
   message.bytes = at;
   message.outcome = Outcome::kSuccess;

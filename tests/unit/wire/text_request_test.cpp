@@ -79,14 +79,15 @@ TEST(TextRequest, TakesTheRestWithItWhereItsEndIsNotKnown) {
 }
 
 TEST(TextRequest, IsReadTheSameHoweverItsHeadIsWritten) {
-  // Heads without headers and carriage returns take a short cut.
+  // Heads without carriage returns and headers but Limit take a short cut.
   for (const std::string line_end : {"\n", "\r\n"}) {
-    for (const std::string header : {"", "X: y"}) {
-      std::string text = "KeepAlive P2Pv1" + line_end;
+    for (const std::string header : {"", "X: y", "Limit: 5"}) {
+      std::string text = "PQuery P2Pv1" + line_end;
       if (!header.empty()) text += header + line_end;
       text += line_end + "alice" + line_end;
       EXPECT_EQ(parsed(text).value().outcome, Outcome::kSuccess);
       EXPECT_EQ(parsed(text).value().request.nick, "alice");
+      EXPECT_EQ(parsed(text).value().request.limit, header == "Limit: 5" ? 5 : 0);
       EXPECT_EQ(parsed(text).value().bytes, text.size());
     }
   }
@@ -249,6 +250,7 @@ class NearlyRequests {
                           "Cookie: " + std::string(32, 'a'),
                           "Limit: 10",
                           "Limit: 1000",
+                          "Limit: 1",
                           "Limit:1",
                           "ContentLength: 5",
                           "ContentLength: 6",
@@ -261,6 +263,9 @@ class NearlyRequests {
   const Parts bad_headers_ = {"Cookie: x",
                               "Limit: 0",
                               "Limit: 1001",
+                              "Limit: 01",
+                              "Limit: 100000",
+                              "Limit: ",
                               "Limit: x",
                               "no colon",
                               "ContentLength: 05",
@@ -302,12 +307,15 @@ TEST(TextRequest, IsWhatThePlainReadingOfTheGrammarSays) {
 }
 
 TEST(TextRequest, IsReadAsTheModelReadsItAtEveryPlaceAByteIsWrong) {
-  const std::string request = "PQuery P2Pv1\nContentLength: 6\nLimit: 10\n\nalice\n";
-  for (std::size_t place = 0; place < request.size(); ++place) {
-    for (int byte = 0; byte < 256; ++byte) {
-      std::string text = request;
-      text[place] = static_cast<char>(byte);
-      ASSERT_EQ(tests::request_difference(text, text.size()), "") << tests::escaped(text);
+  for (const std::string request :
+       {"PQuery P2Pv1\nContentLength: 6\nLimit: 10\n\nalice\n",
+        "PQuery P2Pv1\nLimit: 100\n\nalice\n", "Register P2Pv1\n\nalice\n65535\n"}) {
+    for (std::size_t place = 0; place < request.size(); ++place) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text = request;
+        text[place] = static_cast<char>(byte);
+        ASSERT_EQ(tests::request_difference(text, text.size()), "") << tests::escaped(text);
+      }
     }
   }
 }
