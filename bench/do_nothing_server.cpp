@@ -2,15 +2,20 @@
 // feeds, four to a Register, and answers Success to each. What Rollcall takes beyond this is the
 // price of its protocol and its list; this is the price of the system calls.
 //
-// Usage: do_nothing_server [PORT [LINE_FEEDS [ANSWER_BYTES]]]. Listens on 127.0.0.1, on a port that
-// the system picks if PORT is 0 or left out, prints it, and ends on SIGTERM or SIGINT. Each
-// LINE_FEEDS (4) are a request: 3 to a KeepAlive or a PQuery, 4 to a Register or a PQuery with
+// Usage: do_nothing_server [PORT [LINE_FEEDS [ANSWER_BYTES [PEERS]]]]. Listens on 127.0.0.1, on a
+// port that the system picks if PORT is 0 or left out, prints it, and ends on SIGTERM or SIGINT.
+// Each LINE_FEEDS (4) are a request: 3 to a KeepAlive or a PQuery, 4 to a Register or a PQuery with
 // Limit. To compare with lists, answers are filled up to ANSWER_BYTES.
+//
+// With PEERS it also waits for memory as any list of so many has to, and still knows nobody: it
+// looks each request up, and sends what is longer than the constant from somewhere in a text of
+// them all, one place for the answers that leave together.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sysexits.h>
@@ -27,7 +32,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <optional>
+#include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -41,6 +49,8 @@ constexpr std::size_t kReadBytesMax = 65536;
 // Answers are sent from a row of so many bytes at least, so that those to all that was read mostly
 // leave in one call.
 constexpr std::size_t kAnswerRowBytesMin = std::size_t{1} << 20;
+constexpr std::size_t kPeerTextBytes = 22;  // of a list's text
+constexpr std::size_t kPeersMax = 100'000'000;
 constexpr std::size_t kLineFeedsMax = 100;
 constexpr std::size_t kAnswerBytesMax = std::size_t{1} << 20;
 
@@ -54,25 +64,109 @@ int checked(int result, const char* what) {
   return result;
 }
 
-std::size_t count_line_feeds(std::string_view text) {
+// The high bit of each of eight bytes that is a line feed.
+std::uint64_t line_feeds_of(const char* bytes) {
   constexpr std::uint64_t kLow = 0x7F7F7F7F'7F7F7F7F;
   constexpr std::uint64_t kLineFeeds = 0x0A0A0A0A'0A0A0A0A;
+  std::uint64_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  word ^= kLineFeeds;
+  // Of bytes that are zero; no sum carries into the next byte.
+  return ~(((word & kLow) + kLow) | word | kLow);
+}
+
+std::size_t count_line_feeds(std::string_view text) {
   std::size_t count = 0;
   for (; text.size() >= 8; text.remove_prefix(8)) {
-    std::uint64_t word;
-    std::memcpy(&word, text.data(), sizeof word);
-    word ^= kLineFeeds;
-    // The high bit of each byte that is zero; no sum carries into the next byte.
-    count += static_cast<std::size_t>(std::popcount(~(((word & kLow) + kLow) | word | kLow)));
+    count += static_cast<std::size_t>(std::popcount(line_feeds_of(text.data())));
   }
   for (const char c : text) count += c == '\n';
   return count;
 }
 
+template <typename Act>
+void for_each_line_feed(std::string_view text, Act act) {
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    for (auto rest = line_feeds_of(text.data() + at); rest != 0; rest &= rest - 1) {
+      act(at + static_cast<std::size_t>(std::countr_zero(rest)) / 8);
+    }
+  }
+  for (; at < text.size(); ++at) {
+    if (text[at] == '\n') act(at);
+  }
+}
+
+// Zeroed, and never given back.
+template <typename T>
+std::span<T> in_huge_pages(std::size_t count) {
+  void* const mapped =
+      mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) die("mmap");
+  madvise(mapped, count * sizeof(T), MADV_HUGEPAGE);
+  return {static_cast<T*>(mapped), count};
+}
+
+// What is left of a list that knows nobody: a hash names a slot of an index, the slot an entry, and
+// that is written to. Those that come together wait for memory together, as in any good list. There
+// is room for more than twice as many peers, so that most have a slot and an entry of their own.
+class BareList {
+ public:
+  // REQUIRES: peers > 0.
+  explicit BareList(std::size_t peers)
+      : slots_(in_huge_pages<std::uint32_t>(std::bit_ceil(2 * peers))),
+        entries_(in_huge_pages<Entry>(slots_.size())) {
+    std::iota(slots_.begin(), slots_.end(), 0u);
+    std::shuffle(slots_.begin(), slots_.end(), std::mt19937_64());
+    std::memset(entries_.data(), 1, entries_.size_bytes());
+  }
+
+  // Looks up each request that ends in `text`, unless its last kKeyBytes are not all there. So many
+  // line feeds of the first one, `before`, have come. Returns how many are in `text`.
+  std::size_t look_up(std::string_view text, std::size_t before, std::size_t line_feeds) {
+    found_.clear();
+    std::size_t count = 0;
+    std::size_t of_request = before;
+    for_each_line_feed(text, [&](std::size_t at) {
+      ++count;
+      if (++of_request < line_feeds) return;
+      of_request = 0;
+      if (at >= kKeyBytes) find(text.data() + at - kKeyBytes);
+    });
+    for (const std::uint32_t* slot : found_) __builtin_prefetch(&entries_[*slot], 1, 1);
+    for (const std::uint32_t* slot : found_) ++entries_[*slot].times;
+    return count;
+  }
+
+ private:
+  struct alignas(64) Entry {
+    std::uint64_t times;
+  };
+  // In front of a request's last line feed: the nick of rollcall-load's, and the port.
+  static constexpr std::size_t kKeyBytes = 24;
+
+  void find(const char* key) {
+    std::array<std::uint64_t, kKeyBytes / 8> words;
+    std::memcpy(words.data(), key, sizeof words);
+    std::uint64_t hash = 0;
+    for (const std::uint64_t word : words) {
+      hash = (hash ^ word) * 0x9E3779B97F4A7C15;
+      hash ^= hash >> 32;
+    }
+    found_.push_back(&slots_[hash & (slots_.size() - 1)]);
+    __builtin_prefetch(found_.back(), 0, 1);
+  }
+
+  std::span<std::uint32_t> slots_;
+  std::span<Entry> entries_;
+  std::vector<const std::uint32_t*> found_;
+};
+
 struct Work {
   std::uint16_t port = 0;
   std::size_t line_feeds = 4;
   std::size_t answer_bytes = kAnswer.size();
+  std::size_t peers = 0;  // 0: no list
 };
 
 std::string answer_of(std::size_t bytes) {
@@ -91,7 +185,10 @@ class Server {
   explicit Server(const Work& work)
       : line_feeds_(work.line_feeds), answer_bytes_(work.answer_bytes) {
     const std::string answer = answer_of(answer_bytes_);
-    while (answers_.size() < kAnswerRowBytesMin) answers_ += answer;
+    if (work.peers > 0) list_.emplace(work.peers);
+    const bool is_list_sent = list_ && answer_bytes_ > kAnswer.size();
+    if (is_list_sent) starts_ = work.peers * kPeerTextBytes / answer_bytes_ + 1;
+    while (answers_.size() < kAnswerRowBytesMin + starts_ * answer_bytes_) answers_ += answer;
     const int on = 1;
     setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in address{};
@@ -171,7 +268,9 @@ class Server {
     const ssize_t bytes = recv(file, buffer_.data(), buffer_.size(), 0);
     if (bytes < 0) return errno == EAGAIN || errno == EINTR;
     if (bytes == 0) return false;
-    connection.line_feeds += count_line_feeds({buffer_.data(), static_cast<std::size_t>(bytes)});
+    const std::string_view text(buffer_.data(), static_cast<std::size_t>(bytes));
+    connection.line_feeds +=
+        list_ ? list_->look_up(text, connection.line_feeds, line_feeds_) : count_line_feeds(text);
     connection.unsent_bytes = connection.line_feeds / line_feeds_ * answer_bytes_;
     connection.line_feeds %= line_feeds_;
     return true;
@@ -181,7 +280,8 @@ class Server {
     while (connection.unsent_bytes > 0) {
       // The first may have been sent in part, and the row may be too short for all of them.
       const std::size_t rest = connection.unsent_bytes % answer_bytes_;
-      const std::size_t start = rest == 0 ? 0 : answer_bytes_ - rest;
+      const std::size_t start = (starts_ == 1 ? 0 : random_() % starts_ * answer_bytes_) +
+                                (rest == 0 ? 0 : answer_bytes_ - rest);
       const std::size_t size = std::min(connection.unsent_bytes, answers_.size() - start);
       const ssize_t bytes = send(file, answers_.data() + start, size, MSG_NOSIGNAL);
       if (bytes < 0) return errno == EAGAIN || errno == EINTR;
@@ -197,7 +297,10 @@ class Server {
   int listener_ = checked(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
   std::vector<Connection> connections_;  // by file number
   std::vector<char> buffer_ = std::vector<char>(kReadBytesMax);
+  std::optional<BareList> list_;
   std::string answers_;
+  std::size_t starts_ = 1;  // answers of the row, with one of which what is sent may begin
+  std::minstd_rand random_;
 };
 
 // Readable once SIGTERM or SIGINT has come.
@@ -225,15 +328,17 @@ std::optional<Work> parse(const std::vector<std::string>& arguments) {
   };
   const auto port = argument(0, 0, 0, 65535);
   const auto line_feeds = argument(1, Work().line_feeds, 1, kLineFeedsMax);
-  const auto bytes = argument(2, kAnswer.size(), kAnswer.size(), kAnswerBytesMax);
-  if (!port || !line_feeds || !bytes || arguments.size() > 3) return std::nullopt;
-  return Work{static_cast<std::uint16_t>(*port), *line_feeds, *bytes};
+  const auto bytes = argument(2, 0, 0, kAnswerBytesMax);
+  const auto peers = argument(3, 0, 0, kPeersMax);
+  if (!port || !line_feeds || !bytes || !peers || arguments.size() > 4) return std::nullopt;
+  return Work{static_cast<std::uint16_t>(*port), *line_feeds, std::max(*bytes, kAnswer.size()),
+              *peers};
 }
 
 int main_of(const std::vector<std::string>& arguments) {
   const std::optional<Work> work = parse(arguments);
   if (!work) {
-    std::fputs("usage: do_nothing_server [PORT [LINE_FEEDS [ANSWER_BYTES]]]\n", stderr);
+    std::fputs("usage: do_nothing_server [PORT [LINE_FEEDS [ANSWER_BYTES [PEERS]]]]\n", stderr);
     return EX_USAGE;
   }
   const int stop = stop_signals();

@@ -22,7 +22,7 @@ from servers import Failure
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAMS = os.path.join(ROOT, "build", "release", "bin")
-MEMORY_SERVERS = "do-nothing,rollcall,redis,memcached"
+MEMORY_SERVERS = "do-nothing,bare-list,rollcall,redis,memcached"
 PARTS = {"throughput": experiments.throughput, "latency": experiments.latency,
          "scale": experiments.scale, "idle": experiments.idle}
 
@@ -65,7 +65,7 @@ def parse_arguments():
                         metavar="DIRECTORY", help="empty for none [docs/figures]")
     commands = parser.add_subparsers(dest="command", required=True)
     compare = commands.add_parser("compare", parents=[common],
-                                  help="with do-nothing, Redis and memcached, in memory")
+                                  help="with do-nothing, a bare list, Redis and memcached, in memory")
     compare.add_argument("--part", choices=PARTS, action="append",
                          help="only this; repeatable [all of them]")
     compare.add_argument("--peers-max", type=int, default=10_000_000,

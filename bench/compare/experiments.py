@@ -8,9 +8,11 @@ import contextlib
 import os
 import resource
 import socket
+import statistics
 import sys
 import time
 
+import pauses
 import servers
 import table
 from load import median, ratio
@@ -19,6 +21,11 @@ from load import median, ratio
 OFFERED_PARTS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9)
 TAIL_PART = 0.7
 OVERLOAD = 2
+# On a connection, where more is offered than can be served. Where less is, there is room for all that
+# has to wait when the machine pauses: with 64, a connection that was late once would stay late.
+OVERLOAD_IN_FLIGHT = 64
+# Servers that know nobody: how fast any could be.
+YARDSTICKS = ("do-nothing", "bare-list")
 
 
 def say(text):
@@ -33,11 +40,9 @@ def turns(things, first):
 
 def memory_starters(options, load, peers):
     """How to start each server that keeps its list in memory, by name."""
-    def do_nothing(answer_bytes=0):
-        return servers.do_nothing(options.do_nothing, options.server_core, load.line_feeds(),
-                                  answer_bytes)
-
-    starters = {"do-nothing": do_nothing}
+    starters = {name: lambda answer_bytes=0, name=name: servers.do_nothing(
+        options.do_nothing, options.server_core, name, load.line_feeds(), answer_bytes,
+        peers if name == "bare-list" else 0) for name in YARDSTICKS}
     for name, program in options.rollcallds.items():
         starters[name] = lambda name=name, program=program: servers.rollcall(
             program, options.server_core, peers, ["--memory"], name)
@@ -48,22 +53,20 @@ def memory_starters(options, load, peers):
 
 
 def start_filled(stack, options, load, peers):
-    """All of them, with all peers in them. The do-nothing server comes first and answers as many bytes
-    as Rollcall does."""
+    """All of them, with all peers in them. The yardsticks come first and answer as many bytes as
+    Rollcall does."""
     starters = memory_starters(options, load, peers)
-    do_nothing = starters.pop("do-nothing", None)
+    yardsticks = [starters.pop(name) for name in YARDSTICKS if name in starters]
     running = []
     for name, start in starters.items():
         server = stack.enter_context(start())
         say(f"filling {name} with {peers:,} peers")
         load.fill(server, peers)
         running.append(server)
-    if do_nothing:
-        answer_bytes = 0
-        if load.method == "pquery" and running:
-            answer_bytes = round(load.measure(running[0], peers, 0.2)["answer_bytes"])
-        running.insert(0, stack.enter_context(do_nothing(answer_bytes)))
-    return running
+    answer_bytes = 0
+    if yardsticks and running and load.method == "pquery":
+        answer_bytes = round(load.measure(running[0], peers, 0.2)["answer_bytes"])
+    return [stack.enter_context(start(answer_bytes)) for start in yardsticks] + running
 
 
 def measure_closed(running, options, load, peers):
@@ -131,20 +134,25 @@ def latency(options, load):
             capacity[server.name] = median(runs, "per_second")
         loads = [*OFFERED_PARTS, OVERLOAD]
         results = {server.name: {part: [] for part in loads} for server in running}
+        lost = []
         for number in range(options.rounds):
             say(f"latency, round {number + 1} of {options.rounds}")
+            lost.append(pauses.watch([options.server_core, options.client_core], options.seconds))
             for part in loads:
                 for server in turns(running, number):
                     rate = max(1, round(part * capacity[server.name]))
-                    run = load.measure(server, peers, options.seconds, "--rate", rate,
-                                       "--in-flight", 64)
+                    room = ["--in-flight", OVERLOAD_IN_FLIGHT] if part == OVERLOAD else []
+                    run = load.measure(server, peers, options.seconds, "--rate", rate, *room)
                     results[server.name][part].append({"rate": rate, **run})
-    print_latency(results, capacity)
-    return {"capacity": capacity, "results": results}
+    print_latency(results, capacity, lost)
+    return {"capacity": capacity, "results": results, "pauses": lost}
 
 
-def print_latency(results, capacity):
-    rows = []
+def print_latency(results, capacity, lost):
+    rows = [["no server, only the machine's pauses", "",
+             *(table.time(statistics.median(pauses.wait_us(each, quantile, TAIL_PART)
+                                            for each in lost)) for quantile in (0.5, 0.99, 0.999)),
+             "", ""]]
     for name, by_part in results.items():
         tail = by_part[TAIL_PART]
         over = by_part[OVERLOAD]
@@ -178,7 +186,7 @@ def scale(options, load):
         for name, by in results.items()]))
     print(table.markdown("memory a peer", columns, [
         [name, *(f"{by[n]['bytes'] / n:,.0f} bytes" for n in sizes)]
-        for name, by in results.items() if name != "do-nothing"]))
+        for name, by in results.items() if name not in YARDSTICKS]))
     return results
 
 

@@ -13,13 +13,15 @@ set key outside right top Left reverse samplen 2
 set logscale xy
 set format x "%.0s%c"
 set format y "%.0s%c"
-# Colours that people of any colour vision tell apart (Okabe and Ito).
+# Colours that people of any colour vision tell apart (Okabe and Ito, the last darker).
 set linetype 1 lc rgb "#0072b2" lw 2 pt 7 ps 0.6
 set linetype 2 lc rgb "#d55e00" lw 2 pt 5 ps 0.6
 set linetype 3 lc rgb "#009e73" lw 2 pt 9 ps 0.7
 set linetype 4 lc rgb "#cc79a7" lw 2 pt 11 ps 0.7
 set linetype 5 lc rgb "#e69f00" lw 2 pt 13 ps 0.7
 set linetype 6 lc rgb "#56b4e9" lw 2 pt 4 ps 0.7
+set linetype 7 lc rgb "#000000" lw 2 pt 6 ps 0.7
+set linetype 8 lc rgb "#b8a800" lw 2 pt 8 ps 0.7
 
 if (name eq "throughput" || name eq "durable") {
   set logscale x 2

@@ -7,6 +7,7 @@ and a gnuplot script of its name in this directory that says what its axes are.
 import os
 import subprocess
 
+from experiments import YARDSTICKS
 from load import median
 from servers import Failure
 
@@ -27,7 +28,7 @@ def write_data(path, curves):
 
 def styles_of(curves):
     """A number for each curve: the same server looks the same in every figure."""
-    known = ["do-nothing", "rollcall", "redis", "memcached"]
+    known = ["do-nothing", "rollcall", "redis", "memcached", "bare-list"]
     others = [name for name in curves if name not in known]
     return [(known + others).index(name) + 1 for name in curves]
 
@@ -50,7 +51,7 @@ def cost_curves(results):
 
 def memory_curves(results):
     return {name: [(peers, at["bytes"] / peers) for peers, at in by.items()]
-            for name, by in results.items() if name != "do-nothing"}
+            for name, by in results.items() if name not in YARDSTICKS}
 
 
 def curves_of(raw):

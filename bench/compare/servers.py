@@ -94,12 +94,11 @@ def rollcall(program, core, peers, options, name="rollcall", directory=None):
                   directory=directory)
 
 
-def do_nothing(program, core, line_feeds=4, answer_bytes=0):
-    """`line_feeds` are a request; an answer is filled up to so many bytes."""
-    command = [program, "0", str(line_feeds)]
-    if answer_bytes:
-        command.append(str(answer_bytes))
-    return Server("do-nothing", "lines", command, core, ready=r"^(\d+)$")
+def do_nothing(program, core, name, line_feeds, answer_bytes, peers):
+    """`line_feeds` are a request; an answer is filled up to so many bytes; with `peers` it waits for
+    memory as a list of so many does."""
+    command = [program, *map(str, (0, line_feeds, answer_bytes, peers))]
+    return Server(name, "lines", command, core, ready=r"^(\d+)$")
 
 
 def redis(core, options, name="redis", directory=None):
