@@ -280,8 +280,8 @@ class Server {
     while (connection.unsent_bytes > 0) {
       // The first may have been sent in part, and the row may be too short for all of them.
       const std::size_t rest = connection.unsent_bytes % answer_bytes_;
-      const std::size_t start = (starts_ == 1 ? 0 : random_() % starts_ * answer_bytes_) +
-                                (rest == 0 ? 0 : answer_bytes_ - rest);
+      const std::size_t start =
+          random_() % starts_ * answer_bytes_ + (rest == 0 ? 0 : answer_bytes_ - rest);
       const std::size_t size = std::min(connection.unsent_bytes, answers_.size() - start);
       const ssize_t bytes = send(file, answers_.data() + start, size, MSG_NOSIGNAL);
       if (bytes < 0) return errno == EAGAIN || errno == EINTR;

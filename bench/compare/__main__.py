@@ -11,6 +11,7 @@ import os
 import platform
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -140,6 +141,8 @@ def run(options):
 
 def main():
     options = parse_arguments()
+    # So that whoever ends this ends the servers as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         run(options)
     except Failure as failure:
