@@ -87,13 +87,6 @@ void Session::begin_request(std::string_view text, const TextRequestParser& pars
   had_quiet_ = had_bytes_after_quiet_ = silence_reported_ = false;
 }
 
-void Session::answered(const Message& message) {
-  drop_carry();
-  is_framed_ = is_framed_ || message.framing != AnswerFraming::kBare;
-  skips_line_end_ = message.framing != AnswerFraming::kLineFeed;
-  if (message.closes) close();
-}
-
 bool Session::awaits_quiet() const {
   return is_open_ && is_in_request() && !is_framed_ && !silence_reported_;
 }

@@ -57,7 +57,12 @@ class Session {
   std::size_t parse(std::string_view text, Instant now, MessageBatch& batch);
 
   // The message was answered; the next one begins behind it.
-  void answered(const Message& message);
+  void answered(const Message& message) {
+    if (is_in_request()) drop_carry();
+    is_framed_ = is_framed_ || message.framing != AnswerFraming::kBare;
+    skips_line_end_ = message.framing != AnswerFraming::kLineFeed;
+    if (message.closes) close();
+  }
 
   // Nothing came for the quiet time. Whether that ended the request; then `message` is to be
   // answered.

@@ -61,8 +61,7 @@ void refuse(Outcome outcome, std::size_t bytes, Message& message) {
 
 }  // namespace
 
-bool TextRequestParser::advance(std::string_view text, Message& message) {
-  if (scanned_ == 0 && take_plain(text, message)) return true;
+bool TextRequestParser::advance_by_lines(std::string_view text, Message& message) {
   const std::size_t end_max = std::min(text.size(), limits::kRequestBytesMax);
   while (phase_ != Phase::kCounted) {
     const void* found = std::memchr(text.data() + scanned_, '\n', end_max - scanned_);

@@ -36,7 +36,10 @@ class TextRequestParser {
   // Continues with `text`, which begins at the request's first byte, holds all that has arrived of
   // it and may hold more. Returns whether the request has ended; then `message` says how, and its
   // request borrows from `text`.
-  bool advance(std::string_view text, Message& message);
+  bool advance(std::string_view text, Message& message) {
+    if (scanned_ == 0 && take_plain(text, message)) return true;
+    return advance_by_lines(text, message);
+  }
 
   // The stream ended: what has arrived is all of the request.
   // REQUIRES: `text` is what `advance` returned false for, and not empty.
@@ -64,6 +67,7 @@ class TextRequestParser {
   };
 
   static bool take_plain(std::string_view text, Message& message);
+  bool advance_by_lines(std::string_view text, Message& message);
   // Each takes one complete line, `first` being its place, and gives kSuccess or the error.
   Outcome take_first_line(std::string_view line);
   Outcome take_blank_line();
