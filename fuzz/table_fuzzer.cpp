@@ -53,11 +53,17 @@ struct HashOf {
   }
 };
 
-using Table = engine::ExtendibleTable<Slot, HashOf>;
-static_assert(Table::kSegmentSlots == kHomes);
+// As that of hosts: probes go round the segment, not round a cache line.
+struct LongSlot : Slot {
+  std::uint32_t more = 0;
+};
 
+template <typename TableSlot>
 class Comparison {
  public:
+  using Table = engine::ExtendibleTable<TableSlot, HashOf>;
+  static_assert(Table::kSegmentSlots == kHomes);
+
   explicit Comparison(Crowding crowding)
       : hash_of_{crowding}, table_(std::make_unique<Table>(hash_of_)) {}
 
@@ -101,11 +107,11 @@ class Comparison {
   }
 
  private:
-  Slot* find(std::uint32_t key) {
+  TableSlot* find(std::uint32_t key) {
     const std::uint32_t hash = hash_of_.hash(key);
     table_->prefetch(hash);
     std::size_t probes = 0;
-    Slot* slot = table_->find(hash, [&](const Slot& candidate) {
+    TableSlot* slot = table_->find(hash, [&](const Slot& candidate) {
       ++probes;
       return candidate.key == key;
     });
@@ -113,19 +119,22 @@ class Comparison {
     return slot;
   }
 
-  Slot* compare(std::uint32_t key) {
-    Slot* slot = find(key);
+  TableSlot* compare(std::uint32_t key) {
+    TableSlot* slot = find(key);
     if ((slot == nullptr ? 0 : slot->value) != values_[key]) fuzz::broken("another value");
     return slot;
   }
 
   void put(std::uint32_t key, std::uint32_t value) {
-    if (Slot* slot = compare(key)) {
+    if (TableSlot* slot = compare(key)) {
       values_[key] = slot->value = value;
       return;
     }
     const std::size_t bytes_max = table_->bytes() + table_->growth();
-    const Slot* slot = table_->insert({key, value});
+    TableSlot added;
+    added.key = key;
+    added.value = value;
+    const Slot* slot = table_->insert(added);
     if (slot == nullptr) {
       if (coinciding(key) < Table::kSegmentSlotsUsedMax) fuzz::broken("refused for no reason");
       return;
@@ -139,7 +148,7 @@ class Comparison {
   }
 
   void erase(std::uint32_t key) {
-    Slot* slot = compare(key);
+    TableSlot* slot = compare(key);
     if (slot == nullptr) return;
     table_->erase(slot);
     values_[key] = 0;
@@ -164,6 +173,14 @@ class Comparison {
   std::size_t size_ = 0;
 };
 
+template <typename TableSlot>
+void compare_with_a_map(std::span<const std::uint8_t> input) {
+  Comparison<TableSlot> comparison(static_cast<Crowding>(input[0] % 5));
+  fuzz::for_each_record(input,
+                        [&](std::span<const std::uint8_t> record) { comparison.step(record); });
+  comparison.finish();
+}
+
 }  // namespace
 
 const fuzz::RecordFormat fuzz::kRecordFormat{.header_bytes = 1, .record_bytes = 4};
@@ -171,9 +188,7 @@ const fuzz::RecordFormat fuzz::kRecordFormat{.header_bytes = 1, .record_bytes = 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < fuzz::kRecordFormat.header_bytes) return 0;
   const std::span<const std::uint8_t> input(data, size);
-  Comparison comparison(static_cast<Crowding>(input[0] % 5));
-  fuzz::for_each_record(input,
-                        [&](std::span<const std::uint8_t> record) { comparison.step(record); });
-  comparison.finish();
+  compare_with_a_map<Slot>(input);
+  compare_with_a_map<LongSlot>(input);
   return 0;
 }

@@ -15,12 +15,13 @@ namespace rollcall::engine {
 
 // A hash table that grows one small segment at a time: extendible hashing (Fagin, Nievergelt,
 // Pippenger, Strong: "Extendible Hashing – A Fast Access Method for Dynamic Files", 1979) over
-// segments that are probed linearly.
+// segments that are probed linearly. Where slots fill cache lines, a probe goes all round its line
+// before it goes to the next, so most lookups read no other (buckets: Knuth, TAOCP vol. 3, 6.4).
 //
 //   hash: | directory bits …            … home bits |        32 bits, keyed
 //              │                             │
 //              ▼                             ▼
-//   directory_[0 .. 2^depth) ─► Segment: slots [ . . x x x . x . ]
+//   directory_[0 .. 2^depth) ─► Segment: slots [ . . x x x . x . | x . . . . x x x | … ]
 //
 // A segment that is full splits in two by its next directory bit, which costs a few microseconds;
 // nothing else is ever moved, except that the directory (a pointer a segment) doubles now and then.
@@ -37,7 +38,12 @@ class ExtendibleTable {
   static constexpr std::uint32_t kSegmentSlots = 1024;
   // Beyond seven eighths full, probes grow long.
   static constexpr std::uint32_t kSegmentSlotsUsedMax = kSegmentSlots / 8 * 7;
-  // An insert ends so many slots behind its home, on average over all loads.
+  // Slots that probes go all round: a cache line, or the segment where slots do not fill lines.
+  static constexpr std::size_t kLineBytes = 64;
+  static constexpr bool kFillsLines = kLineBytes % sizeof(Slot) == 0;
+  static constexpr std::uint32_t kRingSlots =
+      kFillsLines ? std::uint32_t{kLineBytes / sizeof(Slot)} : kSegmentSlots;
+  // Elsewhere an insert ends so many slots behind its home, on average over all loads.
   static constexpr std::uint32_t kProbesAhead = 4;
   // Directory bits and home bits must not overlap, or the slots of a deep segment would crowd.
   static constexpr unsigned kDepthMax = 32 - std::countr_zero(kSegmentSlots);
@@ -61,24 +67,26 @@ class ExtendibleTable {
            directory_.capacity() * sizeof(directory_[0]);
   }
 
-  // Asks the processor to load what a lookup of `hash` will read first: into its second cache,
-  // which takes more requests at once than the first.
+  // Asks the processor to load what a lookup of `hash` will read first.
   void prefetch(std::uint32_t hash) const {
-    __builtin_prefetch(&segment_of(hash).slots[home(hash)], 0, 1);
+    __builtin_prefetch(&segment_of(hash).slots[home(hash)]);
   }
 
   // The same for what an insert writes besides.
   void prefetch_insert(std::uint32_t hash) const {
     const Segment& segment = segment_of(hash);
     __builtin_prefetch(&segment.used, 1, 1);
-    __builtin_prefetch(&segment.slots[(home(hash) + kProbesAhead) % kSegmentSlots], 1, 1);
+    if constexpr (!kFillsLines) {
+      __builtin_prefetch(&segment.slots[(home(hash) + kProbesAhead) % kSegmentSlots], 1, 1);
+    }
   }
 
   // The slot with this hash that `matches`, or null. Valid until the next insert or erase.
   template <typename Matches>
   Slot* find(std::uint32_t hash, Matches matches) {
     Segment& segment = segment_of(hash);
-    for (std::uint32_t at = home(hash); !segment.slots[at].is_empty(); at = next(at)) {
+    std::uint32_t at = home(hash);
+    for (std::uint32_t step = 1; !segment.slots[at].is_empty(); at = probe(home(hash), step++)) {
       if (matches(segment.slots[at])) return &segment.slots[at];
     }
     return nullptr;
@@ -103,12 +111,18 @@ class ExtendibleTable {
     Segment& segment = segment_of(hash_of_(*slot));
     std::uint32_t gap = static_cast<std::uint32_t>(slot - segment.slots.data());
     ROLLCALL_ASSERT(gap < kSegmentSlots);
-    for (std::uint32_t at = next(gap); !segment.slots[at].is_empty(); at = next(at)) {
-      // A slot may move back into the gap unless its home lies behind the gap.
-      const std::uint32_t from_home = distance(home(hash_of_(segment.slots[at])), at);
-      if (from_home >= distance(gap, at)) {
+    // In the gap's own ring an empty slot ends it. If there is none, others may have come past the
+    // gap: they are in the next rings, up to the first with an empty slot, anywhere in it.
+    bool has_room = false;
+    for (std::uint32_t step = 1; step % kRingSlots != 0 || !has_room; ++step) {
+      const std::uint32_t at = probe(gap, step);
+      if (segment.slots[at].is_empty()) {
+        has_room = true;
+        if (step < kRingSlots) break;
+      } else if (is_on_the_way(gap, segment.slots[at], at)) {
         segment.slots[gap] = segment.slots[at];
         gap = at;
+        step = 0;
       }
     }
     segment.slots[gap] = Slot();
@@ -144,7 +158,7 @@ class ExtendibleTable {
   }
 
  private:
-  struct Segment {
+  struct alignas(kLineBytes) Segment {
     std::array<Slot, kSegmentSlots> slots{};
     std::uint32_t used = 0;
     unsigned depth = 0;  // directory bits that all its slots share
@@ -161,15 +175,29 @@ class ExtendibleTable {
   void check_slot(const Segment& segment, std::uint32_t at) const {
     const std::uint32_t hash = hash_of_(segment.slots[at]);
     ROLLCALL_ASSERT(directory_[directory_index(hash)] == &segment);
-    for (std::uint32_t probe = home(hash); probe != at; probe = next(probe)) {
-      ROLLCALL_ASSERT(!segment.slots[probe].is_empty());
+    for (std::uint32_t step = steps(home(hash), at); step-- > 0;) {
+      ROLLCALL_ASSERT(!segment.slots[probe(home(hash), step)].is_empty());
     }
   }
 
   static constexpr std::uint32_t home(std::uint32_t hash) { return hash % kSegmentSlots; }
-  static constexpr std::uint32_t next(std::uint32_t at) { return (at + 1) % kSegmentSlots; }
-  static constexpr std::uint32_t distance(std::uint32_t from, std::uint32_t to) {
-    return (to - from) % kSegmentSlots;
+
+  // Where the probes that begin at `from` come after `count` steps: round the ring, and then round
+  // the next one, from the same place in it.
+  static constexpr std::uint32_t probe(std::uint32_t from, std::uint32_t count) {
+    const std::uint32_t ring = (from / kRingSlots + count / kRingSlots) * kRingSlots;
+    return (ring + (from + count) % kRingSlots) % kSegmentSlots;
+  }
+  // After how many steps they come to `to`.
+  static constexpr std::uint32_t steps(std::uint32_t from, std::uint32_t to) {
+    const std::uint32_t rings = (to / kRingSlots - from / kRingSlots) * kRingSlots;
+    return (rings + (to - from) % kRingSlots) % kSegmentSlots;
+  }
+
+  // Whether a lookup of `slot`, which is at `at`, meets `gap` first.
+  bool is_on_the_way(std::uint32_t gap, const Slot& slot, std::uint32_t at) const {
+    const std::uint32_t start = home(hash_of_(slot));
+    return steps(start, gap) < steps(start, at);
   }
 
   std::size_t directory_index(std::uint32_t hash) const {
@@ -186,7 +214,8 @@ class ExtendibleTable {
 
   Slot* place(Segment& segment, const Slot& slot, std::uint32_t hash) {
     std::uint32_t at = home(hash);
-    while (!segment.slots[at].is_empty()) at = next(at);
+    for (std::uint32_t step = 1; !segment.slots[at].is_empty(); ++step)
+      at = probe(home(hash), step);
     segment.slots[at] = slot;
     ++segment.used;
     return &segment.slots[at];

@@ -82,7 +82,7 @@ EntryNumber Shard::prefetch_entry(std::uint64_t hash) {
     index_.prefetch_insert(index_hash(hash));
     return kNoEntry;
   }
-  __builtin_prefetch(&pool_[slot->number], 0, 1);
+  __builtin_prefetch(&pool_[slot->number]);
   return slot->number;
 }
 
@@ -145,12 +145,13 @@ void Shard::renew(Operation& operation, ClientEntry& entry, const Requester& req
     entry.port = operation.request->port;
     listing_.changed(entry);
   }
-  const bool had_cookie = entry.has_cookie();
-  if (!had_cookie) set_cookie(entry, operation);
+  const bool gets_cookie =
+      !entry.has_cookie() && operation.request->cookie_header != CookieHeader::kAbsent;
+  if (gets_cookie) set_cookie(entry, operation);
   entry.registered_at = requester.date;
   const bool has_new_day = extend_lease(entry, requester);
   ++counters_.renewed;
-  const bool is_same = !is_elsewhere && !has_new_day && entry.has_cookie() == had_cookie;
+  const bool is_same = !is_elsewhere && !has_new_day && !gets_cookie;
   tell(requester.changes, entry, is_same ? Extent::kRegistration : Extent::kEntry);
 }
 
@@ -435,13 +436,11 @@ bool Shard::is_oldest_over() const {
   return !inactive_.empty() && pool_[inactive_.front()].deadline + limits::kHistory <= now_;
 }
 
-void Shard::tell(ChangeSink* changes, const ClientEntry& entry, Extent extent) {
-  ++sequence_;
-  if (changes == nullptr) return;
+void Shard::hand_over(ChangeSink& changes, const ClientEntry& entry, Extent extent) const {
   Change change = describe(entry);
   change.extent = extent;
   change.sequence = sequence_;
-  changes->append(change);
+  changes.append(change);
 }
 
 Change Shard::describe(const ClientEntry& entry) const {

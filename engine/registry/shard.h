@@ -140,6 +140,7 @@ class Shard {
     std::uint32_t operator()(const IndexSlot& slot) const { return slot.hash; }
   };
   using Index = ExtendibleTable<IndexSlot, HashOfSlot>;
+  static_assert(Index::kFillsLines);
 
   static std::uint32_t index_hash(std::uint64_t hash) {
     return static_cast<std::uint32_t>(hash >> 32);
@@ -196,7 +197,11 @@ class Shard {
   // REQUIRES: the entry is on no list.
   void forget(EntryNumber number);
 
-  void tell(ChangeSink* changes, const ClientEntry& entry, Extent extent);
+  void tell(ChangeSink* changes, const ClientEntry& entry, Extent extent) {
+    ++sequence_;
+    if (changes != nullptr) hand_over(*changes, entry, extent);
+  }
+  void hand_over(ChangeSink& changes, const ClientEntry& entry, Extent extent) const;
   // The entry as it is. Its place in the order of changes is blank.
   Change describe(const ClientEntry& entry) const;
 
