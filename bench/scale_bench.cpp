@@ -108,30 +108,71 @@ BENCHMARK(BM_Registry_GrowLongestCall)
     ->Unit(benchmark::kMillisecond)
     ->Iterations(3);
 
-// What a request waits for at least if it needs a cache line that it cannot know beforehand: one
-// read after the other, of so many lines in random order, in huge pages where the system has them.
-void BM_Memory_Wait(benchmark::State& state) {
+// Cache lines in random order, each of which names the next, in huge pages where the system has
+// them.
+class LinesInRandomOrder {
+ public:
   struct alignas(64) Line {
     Line* next;
   };
-  const auto count = static_cast<std::size_t>(state.range(0));
-  constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
-  const std::size_t bytes = (count * sizeof(Line) / kHugePageBytes + 1) * kHugePageBytes;
-  const std::unique_ptr<void, decltype(&std::free)> memory(
-      std::aligned_alloc(kHugePageBytes, bytes), &std::free);
-  madvise(memory.get(), bytes, MADV_HUGEPAGE);
-  const std::span all(static_cast<Line*>(memory.get()), count);
-  std::vector<Line*> order(count);
-  for (std::size_t i = 0; i < count; ++i) order[i] = &all[i];
-  std::ranges::shuffle(order, std::mt19937_64(1));
-  for (std::size_t i = 0; i < count; ++i) order[i]->next = order[(i + 1) % count];
-  const Line* line = order[0];
+
+  explicit LinesInRandomOrder(std::size_t count) : order_(count) {
+    constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+    const std::size_t bytes = (count * sizeof(Line) / kHugePageBytes + 1) * kHugePageBytes;
+    memory_.reset(std::aligned_alloc(kHugePageBytes, bytes));
+    madvise(memory_.get(), bytes, MADV_HUGEPAGE);
+    const std::span all(static_cast<Line*>(memory_.get()), count);
+    for (std::size_t i = 0; i < count; ++i) order_[i] = &all[i];
+    std::ranges::shuffle(order_, std::mt19937_64(1));
+    for (std::size_t i = 0; i < count; ++i) order_[i]->next = order_[(i + 1) % count];
+  }
+
+  std::span<Line* const> order() const { return order_; }
+
+ private:
+  std::unique_ptr<void, decltype(&std::free)> memory_{nullptr, &std::free};
+  std::vector<Line*> order_;
+};
+
+// What a request waits for at least if it needs a cache line that it cannot know beforehand: one
+// read after the other, of so many lines.
+void BM_Memory_Wait(benchmark::State& state) {
+  const LinesInRandomOrder lines(static_cast<std::size_t>(state.range(0)));
+  const LinesInRandomOrder::Line* line = lines.order()[0];
   for (auto _ : state) benchmark::DoNotOptimize(line = line->next);
 }
 BENCHMARK(BM_Memory_Wait)->Apply([](benchmark::internal::Benchmark* b) {
   // In near caches; as much as the index of 10,000,000 peers; as all about them.
   run_at(b, {1000, 2'000'000, 16'000'000});
 });
+
+// What it is worth to ask for so many lines at once, of as many as the index of 1,000,000 peers
+// has: what reading them takes after all have had the time to come, the clock included. A processor
+// drops what it is asked for while it waits for too many.
+void BM_Memory_AskedForAtOnce(benchmark::State& state) {
+  constexpr std::size_t kLines = 250'000;
+  constexpr std::chrono::microseconds kTimeToCome{3};
+  using Clock = std::chrono::steady_clock;
+  const LinesInRandomOrder lines(kLines);
+  const auto at_once = static_cast<std::size_t>(state.range(0));
+  std::size_t first = 0;
+  for (auto _ : state) {
+    if (first + at_once > kLines) first = 0;
+    const auto asked = lines.order().subspan(first, at_once);
+    first += at_once;
+    for (const auto* line : asked) __builtin_prefetch(line);
+    const Clock::time_point come = Clock::now() + kTimeToCome;
+    while (Clock::now() < come) {
+    }
+    const Clock::time_point start = Clock::now();
+    const LinesInRandomOrder::Line* line = asked[0];
+    for (std::size_t i = 0; i < at_once; ++i) line = line->next;
+    benchmark::DoNotOptimize(line);
+    state.SetIterationTime(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  state.counters["line"] = each_of(state, at_once);
+}
+BENCHMARK(BM_Memory_AskedForAtOnce)->Arg(8)->Arg(16)->Arg(32)->Arg(64)->UseManualTime();
 
 // Everybody's lease ends at the same moment: the longest step of the sweep, and the processor time
 // until the last is swept.
