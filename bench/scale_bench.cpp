@@ -172,7 +172,13 @@ void BM_Memory_AskedForAtOnce(benchmark::State& state) {
   }
   state.counters["line"] = each_of(state, at_once);
 }
-BENCHMARK(BM_Memory_AskedForAtOnce)->Arg(8)->Arg(16)->Arg(32)->Arg(64)->UseManualTime();
+BENCHMARK(BM_Memory_AskedForAtOnce)
+    ->Arg(8)
+    ->Arg(16)
+    ->Arg(32)
+    ->Arg(64)
+    ->UseManualTime()
+    ->Iterations(100'000);
 
 // Everybody's lease ends at the same moment: the longest step of the sweep, and the processor time
 // until the last is swept.
