@@ -38,7 +38,7 @@ void expect_error_or_right(const FileContent& found, const std::string& context)
 }
 
 // Every byte is changed in one of so many tests, which run side by side.
-constexpr std::size_t kParts = 4;
+constexpr std::size_t kParts = 16;
 
 class BadDataFileInParts : public testing::TestWithParam<std::size_t> {};
 
