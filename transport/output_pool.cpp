@@ -1,40 +1,37 @@
 #include "transport/output_pool.h"
 
 namespace rollcall::transport {
-namespace {
 
-// Gives back the memory of a buffer that is mostly empty. Copies less than a third of what it
-// frees.
-void shrink(engine::OutputBuffer& buffer) {
-  if (buffer.capacity() <= OutputPool::kSmallBytes || buffer.size() > buffer.capacity() / 4) return;
+engine::OutputBuffer& OutputPool::prepared(engine::OutputBuffer& own) {
+  if (own.capacity() == 0 && !spare_.empty()) {
+    own.swap(spare_.back());
+    spare_.pop_back();
+    spare_bytes_ -= own.capacity();
+  }
+  return own;
+}
+
+void OutputPool::tidy(engine::OutputBuffer& own) {
+  if (own.empty()) return take_back(own);
+  if (own.capacity() <= kSmallBytes || own.size() > own.capacity() / 4) return;
+  // Copies less than a third of what it gives back.
   engine::OutputBuffer smaller;
-  smaller.append(buffer.view());
-  smaller.hold(buffer.held());
-  buffer.swap(smaller);
+  smaller.append(own.view());
+  smaller.hold(own.held());
+  own.swap(smaller);
+  smaller.clear();
+  take_back(smaller);
 }
 
-}  // namespace
-
-void OutputPool::keep(engine::OutputBuffer& own) {
-  if (!ready_.empty()) {
-    own.swap(ready_);
-    if (ready_.capacity() == 0 && !spare_.empty()) {
-      ready_.swap(spare_.back());
-      spare_.pop_back();
-    }
-  } else if (own.empty()) {
-    give_back(own);
-  }
-  shrink(own);
-}
-
-void OutputPool::give_back(engine::OutputBuffer& buffer) {
-  if (ready_.capacity() < buffer.capacity()) ready_.swap(buffer);
-  const bool is_small = buffer.capacity() <= kSmallBytes;
-  if (buffer.capacity() > 0 && is_small && spare_.size() < kSparesMax) {
+void OutputPool::take_back(engine::OutputBuffer& buffer) {
+  const std::size_t bytes = buffer.capacity();
+  if (bytes == 0) return;
+  if (spare_.size() < kSparesMax && spare_bytes_ + bytes <= kSpareBytesMax) {
     spare_.emplace_back().swap(buffer);
+    spare_bytes_ += bytes;
+  } else {
+    buffer.release();
   }
-  buffer.release();
 }
 
 }  // namespace rollcall::transport

@@ -7,32 +7,29 @@
 
 namespace rollcall::transport {
 
-// Where the answers of one thread's connections lie. Those of a connection that keeps up are in one
-// buffer that all share, empty between two connections; only what could not be sent
-// becomes the connection's own, and memory that one needs no more goes to the next.
+// The memory in which the answers of one thread's connections wait to be sent. A connection that
+// keeps up owns none between two turns: what it had goes to the next one that needs some. What came
+// back last is lent first, for it is still in the processor's caches.
 class OutputPool {
  public:
   // Buffers up to this size, in bytes, are not worth shrinking.
   static constexpr std::size_t kSmallBytes = 4096;
-  // Empty ones that are kept: more than wait for one sync of the store, as a rule, and a megabyte
-  // at the most.
+  // What is kept, in bytes and in buffers: more than wait for one sync of the store, as a rule.
+  static constexpr std::size_t kSpareBytesMax = std::size_t{1} << 20;
   static constexpr std::size_t kSparesMax = 256;
 
-  // Where to append to, and to send from, for the connection that has `own`: what waits already is
-  // to be in front.
-  engine::OutputBuffer& of(engine::OutputBuffer& own) { return own.empty() ? ready_ : own; }
+  // Before anything is appended to `own`: gives it memory if it has none, and there is some.
+  engine::OutputBuffer& prepared(engine::OutputBuffer& own);
 
-  // After each use of `of(own)`: what is left there becomes `own`. Leaves no buffer mostly empty.
-  void keep(engine::OutputBuffer& own);
-
-  // Nothing is in the shared buffer.
-  bool is_at_rest() const { return ready_.empty(); }
+  // After something was sent from `own`: takes back what it needs no more. Leaves no buffer mostly
+  // empty.
+  void tidy(engine::OutputBuffer& own);
 
  private:
-  void give_back(engine::OutputBuffer& buffer);
+  void take_back(engine::OutputBuffer& buffer);
 
-  engine::OutputBuffer ready_;
   std::vector<engine::OutputBuffer> spare_;  // empty ones, with their memory
+  std::size_t spare_bytes_ = 0;
 };
 
 }  // namespace rollcall::transport

@@ -21,6 +21,10 @@ constexpr int kDeadlinesPerTurn = 64;
 // Connections whose answers are released in a turn, for the same reason.
 constexpr int kReleasesPerTurn = 64;
 
+// Answers that were given wait for others in the turn until there are so many bytes of them, which
+// the processor's caches still hold.
+constexpr std::size_t kBytesSentTogether = std::size_t{64} << 10;
+
 // How long a commit waits for what others send, and for the rest of a turn: about as long as it and
 // its sync take. The requests of fifty clients that send one each are gathered by then.
 constexpr engine::Duration kGatheringMax = std::chrono::microseconds(500);
@@ -128,7 +132,7 @@ template <typename Work>
 void TcpWorker::turn(Work work) {
   time_ = read_clocks();
   work();
-  ROLLCALL_ASSERT(outputs_.is_at_rest());
+  ROLLCALL_ASSERT(unsettled_.empty());
   closed_.clear();
   arm_timer();
 }
@@ -166,6 +170,7 @@ bool TcpWorker::serve_ready() {
     time_ = read_clocks();
     serve(*connection, ready);
   }
+  settle_all();
   return !all.empty();
 }
 
@@ -225,22 +230,22 @@ void TcpWorker::read(TcpConnection& c, WhenNothingCame when_nothing_came) {
       break;
     case ReceiveOutcome::kNothing:
       if (when_nothing_came == WhenNothingCame::kReportQuiet) {
-        engine_.quiet(c.session, time_, outputs_.of(c.output));
+        engine_.quiet(c.session, time_, outputs_.prepared(c.output));
       }
       break;
     case ReceiveOutcome::kEndOfStream:
       c.client_has_ended = true;
-      engine_.end_of_stream(c.session, time_, outputs_.of(c.output));
+      engine_.end_of_stream(c.session, time_, outputs_.prepared(c.output));
       break;
     case ReceiveOutcome::kLost:
       return close(c);
   }
-  settle(c);
+  settle_later(c);
 }
 
 void TcpWorker::receive(TcpConnection& connection, std::span<const std::byte> bytes) {
   const std::size_t taken =
-      engine_.receive(connection.session, bytes, time_, outputs_.of(connection.output));
+      engine_.receive(connection.session, bytes, time_, outputs_.prepared(connection.output));
   const auto rest = bytes.subspan(taken);
   if (!rest.empty()) {
     connection.unread.append({reinterpret_cast<const char*>(rest.data()), rest.size()});
@@ -251,7 +256,7 @@ void TcpWorker::receive(TcpConnection& connection, std::span<const std::byte> by
 void TcpWorker::present_unread(TcpConnection& connection) {
   const auto bytes = std::as_bytes(std::span(connection.unread.view()));
   connection.unread.drop_front(
-      engine_.receive(connection.session, bytes, time_, outputs_.of(connection.output)));
+      engine_.receive(connection.session, bytes, time_, outputs_.prepared(connection.output)));
   if (connection.unread.empty()) connection.unread.release();
   watch_silence(connection);
 }
@@ -284,7 +289,7 @@ void TcpWorker::drain(TcpConnection& connection) {
 // Sends what the system takes; nothing is tried while it says that it takes nothing. False if the
 // connection is lost.
 bool TcpWorker::send(TcpConnection& connection) {
-  engine::OutputBuffer& output = outputs_.of(connection.output);
+  engine::OutputBuffer& output = connection.output;
   if (output.ready().empty() || connection.waits_writable) return true;
   const std::optional<std::size_t> sent = send_now(connection.socket, output.ready());
   output.drop_front(sent.value_or(0));
@@ -379,7 +384,7 @@ void TcpWorker::settle(TcpConnection& c) {
   // Before the answer leaves: its client may connect again at once, and this one is not idle then.
   publish_idleness();
   const bool is_lost = !send(c);
-  outputs_.keep(c.output);
+  outputs_.tidy(c.output);
   if (c.output.held() > 0) begin_gathering();
   if (is_lost) return close(c);
   count_buffers(c);
@@ -398,6 +403,22 @@ void TcpWorker::settle(TcpConnection& c) {
     if (c.stage == TcpStage::kFlushing && c.output.empty()) return finish(c);
   }
   watch(c);
+}
+
+// Answers leave together, as a rule all of a turn: sent one by one, each would wake a client that
+// sleeps again before the next comes.
+void TcpWorker::settle_later(TcpConnection& connection) {
+  unsettled_.push_back(&connection);
+  unsettled_bytes_ += connection.output.size();
+  if (unsettled_bytes_ >= kBytesSentTogether) settle_all();
+}
+
+void TcpWorker::settle_all() {
+  for (TcpConnection* const connection : unsettled_) {
+    if (connection->stage != TcpStage::kClosed) settle(*connection);
+  }
+  unsettled_.clear();
+  unsettled_bytes_ = 0;
 }
 
 // While too much waits to be sent. Who reads, or only waits for the store, need not go for others
@@ -470,6 +491,7 @@ void TcpWorker::run_quiet() {
     // What the loop has not seen yet is no silence.
     read(connection, WhenNothingCame::kReportQuiet);
   }
+  settle_all();
 }
 
 void TcpWorker::run_patience() {
@@ -489,7 +511,7 @@ void TcpWorker::run_sessions() {
     const std::optional<engine::SessionId> due = engine_.due(time_.now);
     if (!due.has_value()) break;
     TcpConnection& connection = *connections_[static_cast<std::uint32_t>(*due)];
-    engine_.time_out(*due, time_, outputs_.of(connection.output));
+    engine_.time_out(*due, time_, outputs_.prepared(connection.output));
     settle(connection);
   }
   if (engine_.next_deadline() <= time_.now) engine_.tick(time_);

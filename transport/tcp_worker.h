@@ -31,16 +31,14 @@ namespace rollcall::transport {
 // turn of the loop serves some connections that are ready, each with one read and one write at
 // most, so that none keeps the others waiting for long.
 //
-//   readable ─► read buffer ─► engine ─► ready output ─► socket
-//                  │             ▲           │
-//         too much │             │           │ the socket takes no more, or the store has to
-//     output waits ▼             │           ▼ release it
-//         the connection's unread bytes      the connection's output ─► writable ─► socket
-//                                                                   └─► resolved ─► socket
+//   readable ─► read buffer ─► engine ─► the connection's output ─► end of the turn ─► socket
+//                  │             ▲                    │
+//         too much │             │                    │ the socket takes no more, or the store
+//     output waits ▼             │                    ▼ has to release it
+//         the connection's unread bytes            writable, resolved ─► socket
 //
-// The read buffer and the ready output belong to the thread: a connection that keeps up needs no
-// buffers of its own. Buffers that connections need no more are kept for the next ones that do. One
-// timer serves all deadlines.
+// The read buffer belongs to the thread, and memory that outputs need no more goes to the next ones
+// that do: a connection that keeps up has no buffers of its own. One timer serves all deadlines.
 class TcpWorker {
  public:
   TcpWorker(engine::Registry& registry, const engine::EngineOptions& engine_options,
@@ -126,6 +124,8 @@ class TcpWorker {
 
   // What comes next.
   void settle(TcpConnection& connection);
+  void settle_later(TcpConnection& connection);
+  void settle_all();
   void stop_serving(TcpConnection& connection);
   void finish(TcpConnection& connection);
   void reset_longest_waiting(TcpConnection& last);
@@ -177,6 +177,8 @@ class TcpWorker {
   OutputPool outputs_;
   std::vector<std::unique_ptr<TcpConnection>> connections_;  // by number; null where there is none
   std::vector<std::unique_ptr<TcpConnection>> closed_;       // in this turn
+  std::vector<TcpConnection*> unsettled_;  // served in this turn, and not settled yet
+  std::size_t unsettled_bytes_ = 0;        // of their output
   std::size_t open_connections_ = 0;
   std::size_t counted_bytes_ = 0;  // the memory of all connections' buffers
   engine::DeadlineQueue quiet_;
