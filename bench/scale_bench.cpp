@@ -47,9 +47,8 @@ bool register_peer(Registry& registry, std::size_t peer, const engine::HostAddre
   Request request;
   request.nick = nick;
   request.port = port_of(peer);
-  Operation operation;
-  operation.request = &request;
-  registry.execute({&operation, 1}, host, false, time_at(kStart), nullptr);
+  Operation operation{&request, &host};
+  registry.execute({&operation, 1}, false, time_at(kStart), nullptr);
   return operation.outcome == Outcome::kSuccess;
 }
 

@@ -19,6 +19,9 @@ Engine::Engine(Registry& registry, const EngineOptions& options, RandomSource& r
   ROLLCALL_ASSERT(options.answer_peers_max >= 1);
   ROLLCALL_ASSERT(options.answer_peers_max <= limits::kAnswerPeersMax);
   ROLLCALL_ASSERT(options.idle_timeout > Duration::zero());
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    operations_[i].request = &batch_.messages[i].request;
+  }
 }
 
 SessionId Engine::open(const HostAddress& host, Time time) {
@@ -38,74 +41,116 @@ bool Engine::may_execute(SessionId id, const OutputBuffer& out) const {
 
 std::size_t Engine::receive(SessionId id, std::span<const std::byte> bytes, Time time,
                             OutputBuffer& out) {
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  Session& session = sessions_[id];
-  sessions_.touch(id, time.now);
-  std::size_t consumed = 0;
-  while (session.is_open() && consumed < text.size() && may_execute(id, out)) {
-    const std::string_view rest = text.substr(consumed);
-    const std::size_t start = consumed;
-    consumed = start + session.parse(rest, time.now, batch_);
-    if (batch_.size > 0) consumed = start + answer_batch(id, time, out);
-  }
-  if (!session.is_open()) {
-    close_session(id);
-    return text.size();
-  }
-  schedule(id);
-  return consumed;
+  Arrival arrival{id, bytes, &out};
+  receive({&arrival, 1}, time);
+  return arrival.consumed;
 }
 
-std::size_t Engine::answer_batch(SessionId id, Time time, OutputBuffer& out) {
-  Session& session = sessions_[id];
-  samples_.scatter();
-  std::size_t answered = 0;
-  do {
-    const Run run = execute_run(session.host(), answered, time);
-    const bool is_holding = ticket_.has_value() || held_.count(id) > 0;
-    const Operation* operation = operations_.data();
-    while (answered < run.end) {
-      const Message& message = batch_.messages[answered++];
-      const bool is_valid = message.outcome == Outcome::kSuccess;
-      const std::size_t before = out.size();
-      const Operation* const executed = is_valid ? operation++ : nullptr;
-      answer(message, executed, time, out);
-      if (is_holding) hold_back(id, message, executed, before, out);
-      session.answered(message);
-      if (run.is_query && out.size() > limits::kOutputHighMark) break;
+void Engine::receive(std::span<Arrival> arrivals, Time time) {
+  for (Arrival& arrival : arrivals) {
+    sessions_.touch(arrival.session, time.now);
+    receive(arrival, time);
+  }
+  answer_batch(time);
+  for (Arrival& arrival : arrivals) {
+    if (sessions_[arrival.session].is_open()) {
+      schedule(arrival.session);
+    } else {
+      close_session(arrival.session);
+      arrival.consumed = arrival.bytes.size();
     }
-  } while (answered < batch_.size && may_execute(id, out));
-  return batch_.ends[answered - 1];
+  }
 }
 
-Engine::Run Engine::execute_run(const HostAddress& host, std::size_t first, Time time) {
-  Run run{first, false};
-  std::size_t operations = 0;
-  for (; run.end < batch_.size; ++run.end) {
-    const Message& message = batch_.messages[run.end];
-    if (message.outcome != Outcome::kSuccess) continue;
-    const bool is_query = message.request.method == Method::kPQuery;
-    if (operations > 0 && is_query != run.is_query) break;
-    run.is_query = is_query;
-    operations_[operations++].request = &message.request;
+void Engine::receive(Arrival& arrival, Time time) {
+  const std::string_view text(reinterpret_cast<const char*>(arrival.bytes.data()),
+                              arrival.bytes.size());
+  Session& session = sessions_[arrival.session];
+  while (session.is_open() && arrival.consumed < text.size() &&
+         may_execute(arrival.session, *arrival.out)) {
+    const std::size_t first = batch_.size;
+    const std::size_t start = arrival.consumed;
+    arrival.consumed = start + session.parse(text.substr(start), time.now, batch_);
+    assign(first, arrival, start);
+    const bool is_full = batch_.size == batch_.messages.size();
+    const bool is_all = batch_.size > first && batch_.ends[batch_.size - 1] == text.size();
+    if (is_all && !is_full) return;
+    // What follows is parsed when these are answered.
+    answer_batch(time);
   }
-  const std::span batch(operations_.data(), operations);
+}
+
+void Engine::assign(std::size_t first, Arrival& arrival, std::size_t start) {
+  if (batch_.size == first) return;
+  parts_[parts_size_++] = {&arrival, start, batch_.size};
+  const HostAddress& host = sessions_[arrival.session].host();
+  for (std::size_t i = first; i < batch_.size; ++i) operations_[i].from = &host;
+}
+
+void Engine::answer_batch(Time time) {
+  if (batch_.size == 0) return;
+  samples_.scatter();
+  std::size_t next = 0;
+  const Part* part = parts_.data();
+  while (next < batch_.size) {
+    const Run run = execute_run(next, time);
+    while (next < run.end) {
+      next = answer_part(*part, next, run, time);
+      if (next == part->end) ++part;
+    }
+  }
+  batch_.size = parts_size_ = 0;
+}
+
+std::size_t Engine::answer_part(const Part& part, std::size_t next, const Run& run, Time time) {
+  const SessionId id = part.arrival->session;
+  Session& session = sessions_[id];
+  OutputBuffer& out = *part.arrival->out;
+  const bool is_holding = ticket_.has_value() || held_.count(id) > 0;
+  const std::size_t end = std::min(part.end, run.end);
+  while (next < end) {
+    const Message& message = batch_.messages[next];
+    const bool is_executed = message.outcome == Outcome::kSuccess;
+    const Operation* const operation = is_executed ? &operations_[next] : nullptr;
+    const std::size_t before = out.size();
+    answer(message, operation, time, out);
+    if (is_holding) hold_back(id, message, operation, before, out);
+    session.answered(message);
+    ++next;
+    if (run.is_query && out.size() > limits::kOutputHighMark) break;
+  }
+  part.arrival->consumed = part.start + batch_.ends[next - 1];
+  return may_execute(id, out) ? next : part.end;
+}
+
+Engine::Run Engine::execute_run(std::size_t first, Time time) {
   ticket_.reset();
+  const auto is_executed = [this](std::size_t i) {
+    return batch_.messages[i].outcome == Outcome::kSuccess;
+  };
+  const auto is_query = [this](std::size_t i) {
+    return batch_.messages[i].request.method == Method::kPQuery;
+  };
+  if (!is_executed(first)) return {first + 1, false};
+  Run run{first + 1, is_query(first)};
+  while (run.end < batch_.size && is_executed(run.end) && is_query(run.end) == run.is_query) {
+    ++run.end;
+  }
+  const auto operations = std::span(operations_).subspan(first, run.end - first);
   if (run.is_query) {
-    registry_.execute(batch, host, options_.open_query, time, nullptr);
+    registry_.execute(operations, options_.open_query, time, nullptr);
   } else {
-    execute_changes(batch, host, time);
+    execute_changes(operations, time);
   }
   return run;
 }
 
-void Engine::execute_changes(std::span<Operation> changes, const HostAddress& host, Time time) {
-  if (changes.empty()) return;
+void Engine::execute_changes(std::span<Operation> changes, Time time) {
   if (changes_ != nullptr && !changes_->accepts()) {
     for (Operation& operation : changes) operation.outcome = Outcome::kStoreUnavailable;
     return;
   }
-  registry_.execute(changes, host, options_.open_query, time, changes_);
+  registry_.execute(changes, options_.open_query, time, changes_);
   const auto is_done = [](const Operation& o) { return o.outcome == Outcome::kSuccess; };
   if (changes_ != nullptr && std::ranges::any_of(changes, is_done)) ticket_ = changes_->ticket();
 }
@@ -201,7 +246,7 @@ void Engine::write_list(ServerResponse& response, const Request& request, Instan
 
 void Engine::quiet(SessionId id, Time time, OutputBuffer& out) {
   Session& session = sessions_[id];
-  if (session.quiet(batch_.messages[0])) answer_first(id, time, out);
+  if (session.quiet(batch_.messages[0])) answer_only(id, time, out);
   schedule(id);
 }
 
@@ -210,7 +255,7 @@ bool Engine::awaits_quiet(SessionId session) const { return sessions_[session].a
 void Engine::end_of_stream(SessionId id, Time time, OutputBuffer& out) {
   Session& session = sessions_[id];
   if (session.is_open() && session.end_of_stream(batch_.messages[0])) {
-    answer_first(id, time, out);
+    answer_only(id, time, out);
   }
   close_session(id);
 }
@@ -228,7 +273,7 @@ void Engine::time_out(SessionId id, Time time, OutputBuffer& out) {
   Session& session = sessions_[id];
   if (session.deadline() <= time.now) {
     session.time_out(batch_.messages[0]);
-    answer_first(id, time, out);
+    answer_only(id, time, out);
   } else if (session.is_open() && idle_deadline(id) <= time.now) {
     ++counters_.sessions_idle_closed;
     session.close();
@@ -236,9 +281,12 @@ void Engine::time_out(SessionId id, Time time, OutputBuffer& out) {
   session.is_open() ? schedule(id) : close_session(id);
 }
 
-void Engine::answer_first(SessionId id, Time time, OutputBuffer& out) {
+void Engine::answer_only(SessionId id, Time time, OutputBuffer& out) {
+  Arrival nothing{id, {}, &out};
   batch_.size = 1;
-  answer_batch(id, time, out);
+  batch_.ends[0] = 0;
+  assign(0, nothing, 0);
+  answer_batch(time);
 }
 
 Instant Engine::idle_deadline(SessionId id) const {

@@ -37,6 +37,14 @@ struct EngineOptions {
   unsigned count = 1;
 };
 
+// Bytes that arrived on a connection, for the engine to interpret.
+struct Arrival {
+  SessionId session;
+  std::span<const std::byte> bytes;
+  OutputBuffer* out;         // where the answers go
+  std::size_t consumed = 0;  // of the bytes; set by the engine
+};
+
 // What an engine did since it was made.
 struct EngineCounters {
   std::array<std::uint64_t, kOutcomes> answers{};  // by outcome
@@ -78,6 +86,10 @@ class Engine {
   // the transport keeps the rest, does not read on, and presents the rest again when some of the
   // output was sent or released. Nothing else is ever left over: an unfinished request is kept
   // here, and what follows a closing answer is dropped.
+  //
+  // The same for several sessions at once, each of them once, in this order: their requests wait
+  // for memory together.
+  void receive(std::span<Arrival> arrivals, Time time);
   std::size_t receive(SessionId session, std::span<const std::byte> bytes, Time time,
                       OutputBuffer& out);
 
@@ -126,19 +138,34 @@ class Engine {
   void check_invariants() const;
 
  private:
-  // A stretch of the batch that ends before message `end`: only changes or only queries, and
-  // messages that are refused anyway. A query lists what the changes before it made.
+  // A stretch of the batch that ends before message `end`: changes, or queries, or one message that
+  // is refused anyway. A query lists what the changes before it made.
   struct Run {
     std::size_t end;
     bool is_query;
   };
 
-  // Answers the messages of the batch until the output is over its mark; the first one always.
-  // Returns how many bytes of the text they were parsed from are consumed thereby.
-  std::size_t answer_batch(SessionId id, Time time, OutputBuffer& out);
-  void answer_first(SessionId id, Time time, OutputBuffer& out);
-  Run execute_run(const HostAddress& host, std::size_t first, Time time);
-  void execute_changes(std::span<Operation> changes, const HostAddress& host, Time time);
+  // The messages of the batch that came in one arrival: those before `end`, from the part before
+  // on.
+  struct Part {
+    Arrival* arrival;
+    std::size_t start;  // in its bytes
+    std::size_t end;
+  };
+
+  // Parses what is left of an arrival, and answers it but for what stays in the batch.
+  void receive(Arrival& arrival, Time time);
+  // The messages of the batch from `first` on make a part.
+  void assign(std::size_t first, Arrival& arrival, std::size_t start);
+  // Answers the messages of the batch, each session's until its output is over its mark; the first
+  // one always. Leaves the batch empty.
+  void answer_batch(Time time);
+  // Answers the messages of a part that are in a run. Returns the number of the one to go on with.
+  std::size_t answer_part(const Part& part, std::size_t next, const Run& run, Time time);
+  // The batch has one message.
+  void answer_only(SessionId id, Time time, OutputBuffer& out);
+  Run execute_run(std::size_t first, Time time);
+  void execute_changes(std::span<Operation> changes, Time time);
   void answer(const Message& message, const Operation* operation, Time time, OutputBuffer& out);
   // The answer that begins at `before` in `out` waits for the store, or behind one that does.
   void hold_back(SessionId id, const Message& message, const Operation* operation,
@@ -168,7 +195,9 @@ class Engine {
 
   // Scratch space, so that a request in steady state allocates nothing.
   MessageBatch batch_;
-  std::array<Operation, limits::kBatchRequestsMax> operations_;
+  std::array<Part, limits::kBatchRequestsMax> parts_;
+  std::size_t parts_size_ = 0;
+  std::array<Operation, limits::kBatchRequestsMax> operations_;  // that the messages ask for
 
   EngineCounters counters_;
 };

@@ -22,9 +22,9 @@ std::optional<std::size_t> line_end_bytes(std::string_view text) {
 }  // namespace
 
 std::size_t Session::parse(std::string_view text, Instant now, MessageBatch& batch) {
-  batch.size = 0;
   if (is_in_request()) return continue_request(text, now, batch);
 
+  const std::size_t first = batch.size;
   std::size_t consumed = 0;
   std::size_t at = 0;
   bool skips_line_end = skips_line_end_;
@@ -35,7 +35,7 @@ std::size_t Session::parse(std::string_view text, Instant now, MessageBatch& bat
       if (skipped.has_value()) {
         at += *skipped;
         skips_line_end = false;
-        if (batch.size == 0) {
+        if (batch.size == first) {
           skips_line_end_ = false;
           consumed = at;
         }
@@ -45,7 +45,7 @@ std::size_t Session::parse(std::string_view text, Instant now, MessageBatch& bat
     TextRequestParser parser;
     Message& message = batch.messages[batch.size];
     if (!parser.advance(rest, message)) {
-      if (batch.size > 0) break;
+      if (batch.size > first) break;
       begin_request(rest, parser, now);
       return text.size();
     }
@@ -73,10 +73,9 @@ std::size_t Session::continue_request(std::string_view text, Instant now, Messag
   had_bytes_after_quiet_ = had_quiet_;
   silence_reported_ = false;
 
-  Message& message = batch.messages[0];
+  Message& message = batch.messages[batch.size];
   if (!parser_.advance(carry_, message)) return taken;
-  batch.ends[0] = message.closes ? text.size() : message.bytes - before;
-  batch.size = 1;
+  batch.ends[batch.size++] = message.closes ? text.size() : message.bytes - before;
   return 0;
 }
 

@@ -17,7 +17,7 @@ namespace rollcall::engine {
 // A connection's number within its engine; given again after it was closed.
 enum class SessionId : std::uint32_t {};
 
-// Messages that were parsed and not answered yet, in their order.
+// Messages that were parsed and not answered yet, in their order. They may be of several sessions.
 struct MessageBatch {
   std::array<Message, limits::kBatchRequestsMax> messages;
   // Bytes of the text that was parsed which are consumed once message i is answered.
@@ -48,12 +48,12 @@ class Session {
   bool is_in_request() const { return !carry_.empty(); }
 
   // Parses the messages at the beginning of `text`, which follows all that was consumed before, and
-  // puts them into `batch`, whose views borrow from `text` and this session. Returns how many bytes
+  // adds them to `batch`, whose views borrow from `text` and this session. Returns how many bytes
   // are consumed already; those of a message are consumed once it is `answered`. An unfinished
   // request is consumed only where no message stands before it: so when no message comes out any
   // more, everything has been consumed.
-  // REQUIRES: is_open(), `text` is not empty, and the first message that comes out will be
-  // answered.
+  // REQUIRES: is_open(), `text` is not empty, `batch` is not full and has no message of this
+  // session, and the first message that comes out will be answered.
   std::size_t parse(std::string_view text, Instant now, MessageBatch& batch);
 
   // The message was answered; the next one begins behind it.

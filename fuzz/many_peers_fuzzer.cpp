@@ -158,10 +158,9 @@ class Crowd {
       request.method = method;
       request.nick = peer.nick;
       request.port = static_cast<std::uint16_t>(1 + number);
-      Operation operation;
-      operation.request = &request;
       const HostAddress host = is_stranger ? HostAddress::v4(9, 9, 9, 9) : host_of(number, from);
-      registry_->execute({&operation, 1}, host, false, time(), nullptr);
+      Operation operation{&request, &host};
+      registry_->execute({&operation, 1}, false, time(), nullptr);
       note(peer, std::size_t{0} - 1);
       take_over(method, peer, was_active, is_stranger, from, operation.outcome);
       note(peer, 1);

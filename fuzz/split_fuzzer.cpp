@@ -180,9 +180,8 @@ class Server {
       leave.nick = entry.nick;
       if (entry.change.has_cookie) leave.cookie_header = engine::CookieHeader::kShown;
       leave.cookie = entry.change.cookie;
-      engine::Operation operation;
-      operation.request = &leave;
-      registry_->execute({&operation, 1}, entry.change.host, false, time(), nullptr);
+      engine::Operation operation{&leave, &entry.change.host};
+      registry_->execute({&operation, 1}, false, time(), nullptr);
     }
     if (registry_->active() != 0) fuzz::broken("somebody cannot be taken out");
     note_difference(before_.answers, engine_->counters().answers);

@@ -21,6 +21,10 @@ constexpr int kDeadlinesPerTurn = 64;
 // Connections whose answers are released in a turn, for the same reason.
 constexpr int kReleasesPerTurn = 64;
 
+// What is read waits for others in the turn until there are so many bytes of it: some batches of
+// the engine's of small requests.
+constexpr std::size_t kBytesReceivedTogether = std::size_t{4} << 10;
+
 // Answers that were given wait for others in the turn until there are so many bytes of them, which
 // the processor's caches still hold.
 constexpr std::size_t kBytesSentTogether = std::size_t{64} << 10;
@@ -44,7 +48,7 @@ TcpWorker::TcpWorker(engine::Registry& registry, const engine::EngineOptions& en
       events_(events),
       changes_(changes),
       engine_(registry, engine_options, random, changes),
-      read_buffer_(limits::kReadBytesMax) {}
+      read_buffer_(kBytesReceivedTogether + limits::kReadBytesMax) {}
 
 void TcpWorker::start() {
   wait_for_sockets();
@@ -132,7 +136,7 @@ template <typename Work>
 void TcpWorker::turn(Work work) {
   time_ = read_clocks();
   work();
-  ROLLCALL_ASSERT(unsettled_.empty());
+  ROLLCALL_ASSERT(arrivals_.empty() && unsettled_.empty());
   closed_.clear();
   arm_timer();
 }
@@ -167,9 +171,10 @@ bool TcpWorker::serve_ready() {
   for (const ReadySocket& ready : all) {
     TcpConnection* const connection = connections_[ready.number].get();
     if (connection == nullptr) continue;
-    time_ = read_clocks();
+    if (arrivals_.empty()) time_ = read_clocks();
     serve(*connection, ready);
   }
+  receive_all();
   settle_all();
   return !all.empty();
 }
@@ -197,6 +202,7 @@ void TcpWorker::on_readable(TcpConnection& connection) {
 }
 
 void TcpWorker::on_writable(TcpConnection& connection) {
+  receive_all();  // before it is settled, whereby others may be closed
   connection.waits_writable = false;
   switch (connection.stage) {
     case TcpStage::kServing:
@@ -223,11 +229,11 @@ void TcpWorker::on_timer() {
 // ---- Input ----
 
 void TcpWorker::read(TcpConnection& c, WhenNothingCame when_nothing_came) {
-  const Received received = receive_now(c.socket, read_buffer_);
+  const auto room = std::span(read_buffer_).subspan(arrived_bytes_, limits::kReadBytesMax);
+  const Received received = receive_now(c.socket, room);
   switch (received.outcome) {
     case ReceiveOutcome::kBytes:
-      receive(c, std::span(read_buffer_).first(received.bytes));
-      break;
+      return receive_later(c, room.first(received.bytes));
     case ReceiveOutcome::kNothing:
       if (when_nothing_came == WhenNothingCame::kReportQuiet) {
         engine_.quiet(c.session, time_, outputs_.prepared(c.output));
@@ -243,14 +249,27 @@ void TcpWorker::read(TcpConnection& c, WhenNothingCame when_nothing_came) {
   settle_later(c);
 }
 
-void TcpWorker::receive(TcpConnection& connection, std::span<const std::byte> bytes) {
-  const std::size_t taken =
-      engine_.receive(connection.session, bytes, time_, outputs_.prepared(connection.output));
-  const auto rest = bytes.subspan(taken);
-  if (!rest.empty()) {
-    connection.unread.append({reinterpret_cast<const char*>(rest.data()), rest.size()});
+void TcpWorker::receive_later(TcpConnection& connection, std::span<const std::byte> bytes) {
+  arrivals_.push_back({connection.session, bytes, &outputs_.prepared(connection.output)});
+  arrived_bytes_ += bytes.size();
+  if (arrived_bytes_ >= kBytesReceivedTogether) receive_all();
+}
+
+// The requests of several connections wait for memory together.
+void TcpWorker::receive_all() {
+  engine_.receive(arrivals_, time_);
+  for (const engine::Arrival& arrival : arrivals_) {
+    TcpConnection& connection = *connections_[static_cast<std::uint32_t>(arrival.session)];
+    const auto rest = arrival.bytes.subspan(arrival.consumed);
+    if (!rest.empty()) {
+      connection.unread.append({reinterpret_cast<const char*>(rest.data()), rest.size()});
+    }
+    watch_silence(connection);
+    settle_later(connection);
   }
-  watch_silence(connection);
+  arrivals_.clear();
+  arrived_bytes_ = 0;
+  if (unsettled_bytes_ >= kBytesSentTogether) settle_all();
 }
 
 void TcpWorker::present_unread(TcpConnection& connection) {
@@ -270,7 +289,8 @@ void TcpWorker::watch_silence(TcpConnection& connection) {
 }
 
 void TcpWorker::drain(TcpConnection& connection) {
-  const Received received = receive_now(connection.socket, read_buffer_);
+  const auto room = std::span(read_buffer_).subspan(arrived_bytes_);
+  const Received received = receive_now(connection.socket, room);
   switch (received.outcome) {
     case ReceiveOutcome::kBytes:
       connection.drained_bytes += static_cast<std::uint32_t>(received.bytes);
@@ -410,7 +430,6 @@ void TcpWorker::settle(TcpConnection& c) {
 void TcpWorker::settle_later(TcpConnection& connection) {
   unsettled_.push_back(&connection);
   unsettled_bytes_ += connection.output.size();
-  if (unsettled_bytes_ >= kBytesSentTogether) settle_all();
 }
 
 void TcpWorker::settle_all() {
@@ -491,6 +510,7 @@ void TcpWorker::run_quiet() {
     // What the loop has not seen yet is no silence.
     read(connection, WhenNothingCame::kReportQuiet);
   }
+  receive_all();
   settle_all();
 }
 

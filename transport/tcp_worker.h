@@ -107,7 +107,8 @@ class TcpWorker {
 
   // Input.
   void read(TcpConnection& connection, WhenNothingCame when_nothing_came);
-  void receive(TcpConnection& connection, std::span<const std::byte> bytes);
+  void receive_later(TcpConnection& connection, std::span<const std::byte> bytes);
+  void receive_all();
   void present_unread(TcpConnection& connection);
   void watch_silence(TcpConnection& connection);
   void drain(TcpConnection& connection);
@@ -177,6 +178,8 @@ class TcpWorker {
   OutputPool outputs_;
   std::vector<std::unique_ptr<TcpConnection>> connections_;  // by number; null where there is none
   std::vector<std::unique_ptr<TcpConnection>> closed_;       // in this turn
+  std::vector<engine::Arrival> arrivals_;  // read in this turn, and not told to the engine yet
+  std::size_t arrived_bytes_ = 0;          // of them, at the front of the read buffer
   std::vector<TcpConnection*> unsettled_;  // served in this turn, and not settled yet
   std::size_t unsettled_bytes_ = 0;        // of their output
   std::size_t open_connections_ = 0;

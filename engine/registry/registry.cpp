@@ -44,35 +44,41 @@ Registry::Registry(const RegistryOptions& options, RandomSource& random,
   }
 }
 
-void Registry::execute(std::span<Operation> batch, const HostAddress& host, bool open_query,
-                       Time time, ChangeSink* changes) {
+void Registry::execute(std::span<Operation> batch, bool open_query, Time time,
+                       ChangeSink* changes) {
   ROLLCALL_ASSERT(batch.size() <= limits::kBatchRequestsMax);
+  if (batch.empty()) return;
+  hash(batch);
+  BatchContext context;
+  context.open_query = open_query;
+  context.now = time.now;
+  context.date = seconds_of(time.wall);
+  context.day = day_of(time.wall);
+  context.changes = changes;
+  if (shards_.size() == 1 || batch.size() == 1) {
+    execute_in_shard(shard_of(batch[0]), batch, context);
+  } else {
+    execute_in_shards(batch, context);
+  }
+}
+
+void Registry::hash(std::span<Operation> batch) const {
+  const Operation* before = nullptr;
   for (Operation& operation : batch) {
     operation.hash = siphash13(nick_key_, operation.request->nick);
-  }
-  Requester requester;
-  requester.address = host;
-  requester.host = admission_.hosts.host(host);
-  requester.open_query = open_query;
-  requester.now = time.now;
-  requester.date = seconds_of(time.wall);
-  requester.day = day_of(time.wall);
-  requester.changes = changes;
-  if (batch.empty()) return;
-  if (shards_.size() == 1 || batch.size() == 1) {
-    execute_in_shard(shard_of(batch[0]), batch, requester);
-  } else {
-    execute_in_shards(batch, requester);
+    operation.has_same_host =
+        before != nullptr && (before->from == operation.from || *before->from == *operation.from);
+    operation.host =
+        operation.has_same_host ? before->host : admission_.hosts.host(*operation.from);
+    before = &operation;
   }
 }
 
 // All are on this shard.
 void Registry::execute_in_shard(std::size_t number, std::span<Operation> batch,
-                                const Requester& requester) {
+                                const BatchContext& context) {
   LockedShard& locked = *shards_[number];
   const std::lock_guard lock(locked.mutex);
-  // With one shard its lock guards the host counts as well.
-  if (shards_.size() == 1) admission_.hosts.prefetch(requester.host);
   Shard& shard = locked.shard;
   // Two steps before a group is executed it asks for its index lines, one step before for its
   // entries. Groups behind the last are empty.
@@ -80,13 +86,18 @@ void Registry::execute_in_shard(std::size_t number, std::span<Operation> batch,
     const std::size_t first = std::min(place * kGroup, batch.size());
     return batch.subspan(first, std::min(kGroup, batch.size() - first));
   };
+  // With one shard its lock guards the host counts as well.
+  const bool is_alone = shards_.size() == 1;
   for (std::size_t i = 0; i * kGroup < batch.size() + 2 * kGroup; ++i) {
-    for (const Operation& o : group(i)) shard.prefetch_index(o.hash);
+    for (const Operation& o : group(i)) {
+      shard.prefetch_index(o.hash);
+      if (is_alone && !o.has_same_host) admission_.hosts.prefetch(o.host);
+    }
     if (i >= 1) {
       for (Operation& o : group(i - 1)) o.candidate = shard.prefetch_entry(o.hash);
     }
     if (i >= 2) {
-      for (Operation& o : group(i - 2)) shard.execute(o, requester);
+      for (Operation& o : group(i - 2)) shard.execute(o, context);
     }
   }
 }
@@ -96,7 +107,7 @@ void Registry::execute_in_shard(std::size_t number, std::span<Operation> batch,
 // locked for each step of looking ahead by itself, so that the waits for memory of the whole batch
 // overlap, mostly not under a lock. Each batch begins at the shard of its first operation, so that
 // threads seldom meet.
-void Registry::execute_in_shards(std::span<Operation> batch, const Requester& requester) {
+void Registry::execute_in_shards(std::span<Operation> batch, const BatchContext& context) {
   std::array<Operation*, limits::kBatchRequestsMax> operations;
   static_assert(limits::kBatchRequestsMax <= UINT8_MAX);
   std::array<std::uint8_t, limits::kShardsMax> ends{};
@@ -119,20 +130,23 @@ void Registry::execute_in_shards(std::span<Operation> batch, const Requester& re
   };
   for_each_locked([](Shard& shard, Operation& o) { shard.prefetch_index(o.hash); });
   for_each_locked([](Shard& shard, Operation& o) { o.candidate = shard.prefetch_entry(o.hash); });
-  if (is_near_a_limit(batch.size(), requester.host)) return execute_in_order(batch, requester);
-  for_each_locked([&](Shard& shard, Operation& o) { shard.execute(o, requester); });
+  if (is_near_a_limit(batch)) return execute_in_order(batch, context);
+  for_each_locked([&](Shard& shard, Operation& o) { shard.execute(o, context); });
 }
 
-bool Registry::is_near_a_limit(std::size_t operations, const HostCounts::Host& host) const {
-  return active() + operations > admission_.peers_max ||
-         admission_.hosts.count(host) + operations > admission_.peers_per_host_max;
+bool Registry::is_near_a_limit(std::span<const Operation> batch) const {
+  if (active() + batch.size() > admission_.peers_max) return true;
+  return std::ranges::any_of(batch, [&](const Operation& o) {
+    return !o.has_same_host &&
+           admission_.hosts.count(o.host) + batch.size() > admission_.peers_per_host_max;
+  });
 }
 
-void Registry::execute_in_order(std::span<Operation> batch, const Requester& requester) {
+void Registry::execute_in_order(std::span<Operation> batch, const BatchContext& context) {
   for (Operation& operation : batch) {
     LockedShard& locked = *shards_[shard_of(operation)];
     const std::lock_guard lock(locked.mutex);
-    locked.shard.execute(operation, requester);
+    locked.shard.execute(operation, context);
   }
 }
 

@@ -54,11 +54,10 @@ class Registry {
   Registry(const RegistryOptions& options, RandomSource& random,
            std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
-  // Decides the operations of one requester, limits::kBatchRequestsMax at most, as if in order, and
-  // sets their outcomes. An allowed PQuery changes nothing: its list is made by `append_listing`.
+  // Decides operations, limits::kBatchRequestsMax at most, as if in order, and sets their outcomes.
+  // An allowed PQuery changes nothing: its list is made by `append_listing`.
   // REQUIRES: no change follows a PQuery in the batch.
-  void execute(std::span<Operation> batch, const HostAddress& host, bool open_query, Time time,
-               ChangeSink* changes);
+  void execute(std::span<Operation> batch, bool open_query, Time time, ChangeSink* changes);
 
   // ---- Recovery: restore … restore ─► finish_restore, before anything else is done ----
 
@@ -109,15 +108,18 @@ class Registry {
     Shard shard;  // follows at once: see its first members
   };
 
+  // Sets what `Operation` says that the registry sets, but for the outcome.
+  void hash(std::span<Operation> batch) const;
   std::size_t shard_of(const Operation& operation) const {
     return operation.hash & (shards_.size() - 1);
   }
   Shard& shard_for(std::uint64_t hash) { return shards_[hash & (shards_.size() - 1)]->shard; }
-  void execute_in_shard(std::size_t number, std::span<Operation> batch, const Requester& requester);
-  void execute_in_shards(std::span<Operation> batch, const Requester& requester);
+  void execute_in_shard(std::size_t number, std::span<Operation> batch,
+                        const BatchContext& context);
+  void execute_in_shards(std::span<Operation> batch, const BatchContext& context);
   // Whether it could matter to a batch which of its operations a limit meets first.
-  bool is_near_a_limit(std::size_t operations, const HostCounts::Host& host) const;
-  void execute_in_order(std::span<Operation> batch, const Requester& requester);
+  bool is_near_a_limit(std::span<const Operation> batch) const;
+  void execute_in_order(std::span<Operation> batch, const BatchContext& context);
 
   // Where a listing begins, and whether it may go all the way round to that place.
   struct Run {

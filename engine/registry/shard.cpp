@@ -86,10 +86,10 @@ EntryNumber Shard::prefetch_entry(std::uint64_t hash) {
   return slot->number;
 }
 
-void Shard::execute(Operation& operation, const Requester& requester) {
-  now_ = std::max(now_, requester.now);
+void Shard::execute(Operation& operation, const BatchContext& context) {
+  now_ = std::max(now_, context.now);
   const Request& request = *operation.request;
-  if (request.method == Method::kPQuery && requester.open_query) {
+  if (request.method == Method::kPQuery && context.open_query) {
     operation.outcome = Outcome::kSuccess;
     return;
   }
@@ -101,20 +101,20 @@ void Shard::execute(Operation& operation, const Requester& requester) {
   }
   if (number == kNoEntry || pool_[number].state == EntryState::kInactive) {
     operation.outcome = request.method == Method::kRegister
-                            ? register_free(operation, number, requester)
+                            ? register_free(operation, number, context)
                             : Outcome::kNotRegistered;
     return;
   }
   ClientEntry& entry = pool_[number];
-  operation.outcome = check_owner(entry, request, requester.address);
+  operation.outcome = check_owner(entry, request, *operation.from);
   if (operation.outcome != Outcome::kSuccess) return;
   switch (request.method) {
     case Method::kRegister:
-      return renew(operation, entry, requester);
+      return renew(operation, entry, context);
     case Method::kKeepAlive:
-      return keep_alive(entry, requester);
+      return keep_alive(entry, context);
     case Method::kLeave:
-      return leave(number, requester);
+      return leave(number, context);
     case Method::kPQuery:
       return;
   }
@@ -133,49 +133,50 @@ EntryNumber Shard::find(std::string_view nick, std::uint64_t hash) {
   return slot == nullptr ? kNoEntry : slot->number;
 }
 
-void Shard::renew(Operation& operation, ClientEntry& entry, const Requester& requester) {
-  const bool has_moved = entry.host != requester.address;
+void Shard::renew(Operation& operation, ClientEntry& entry, const BatchContext& context) {
+  const bool has_moved = entry.host != *operation.from;
   if (has_moved) {
-    admission_.hosts.add(requester.host);
+    admission_.hosts.add(operation.host);
     admission_.hosts.subtract(admission_.hosts.host(entry.host));
   }
   const bool is_elsewhere = has_moved || entry.port != operation.request->port;
   if (is_elsewhere) {
-    entry.host = requester.address;
+    entry.host = *operation.from;
     entry.port = operation.request->port;
     listing_.changed(entry);
   }
   const bool gets_cookie =
       !entry.has_cookie() && operation.request->cookie_header != CookieHeader::kAbsent;
   if (gets_cookie) set_cookie(entry, operation);
-  entry.registered_at = requester.date;
-  const bool has_new_day = extend_lease(entry, requester);
+  entry.registered_at = context.date;
+  const bool has_new_day = extend_lease(entry, context);
   ++counters_.renewed;
   const bool is_same = !is_elsewhere && !has_new_day && !gets_cookie;
-  tell(requester.changes, entry, is_same ? Extent::kRegistration : Extent::kEntry);
+  tell(context.changes, entry, is_same ? Extent::kRegistration : Extent::kEntry);
 }
 
-void Shard::keep_alive(ClientEntry& entry, const Requester& requester) {
-  const bool has_new_day = extend_lease(entry, requester);
+void Shard::keep_alive(ClientEntry& entry, const BatchContext& context) {
+  const bool has_new_day = extend_lease(entry, context);
   ++counters_.renewed;
-  tell(requester.changes, entry, has_new_day ? Extent::kEntry : Extent::kLease);
+  tell(context.changes, entry, has_new_day ? Extent::kEntry : Extent::kLease);
 }
 
-void Shard::leave(EntryNumber number, const Requester& requester) {
+void Shard::leave(EntryNumber number, const BatchContext& context) {
   wheel_.remove(number);
   retire(number, now_);
   ++counters_.left;
-  tell(requester.changes, pool_[number], Extent::kEntry);
+  tell(context.changes, pool_[number], Extent::kEntry);
   forget_surplus();
 }
 
-Outcome Shard::register_free(Operation& operation, EntryNumber number, const Requester& requester) {
-  const Outcome admitted = admission_.enter(requester.host);
+Outcome Shard::register_free(Operation& operation, EntryNumber number,
+                             const BatchContext& context) {
+  const Outcome admitted = admission_.enter(operation.host);
   if (admitted != Outcome::kSuccess) return admitted;
   if (number == kNoEntry) {
     number = add(operation);
     if (number == kNoEntry) {
-      admission_.leave(requester.host);
+      admission_.leave(operation.host);
       return Outcome::kRegistryFull;
     }
   } else {
@@ -186,16 +187,16 @@ Outcome Shard::register_free(Operation& operation, EntryNumber number, const Req
 
   ClientEntry& entry = pool_[number];
   entry.state = EntryState::kActive;
-  entry.host = requester.address;
+  entry.host = *operation.from;
   entry.port = operation.request->port;
   set_cookie(entry, operation);
-  entry.registered_at = requester.date;
-  extend_lease(entry, requester);
+  entry.registered_at = context.date;
+  extend_lease(entry, context);
   wheel_.insert(number);
   listing_.insert(number);
   listed_.store(listing_.size(), std::memory_order_relaxed);
   ++counters_.registered;
-  tell(requester.changes, entry, Extent::kEntry);
+  tell(context.changes, entry, Extent::kEntry);
   return Outcome::kSuccess;
 }
 
@@ -229,11 +230,11 @@ std::size_t Shard::bytes_promised() const {
          HostCounts::stripe_bytes_max(active_max) + PeerListing::order_bytes_max(active_max);
 }
 
-bool Shard::extend_lease(ClientEntry& entry, const Requester& requester) {
+bool Shard::extend_lease(ClientEntry& entry, const BatchContext& context) {
   entry.deadline = now_ + admission_.ttl;
   const std::uint32_t bits_before = entry.activity_bits;
   const std::uint16_t day_before = entry.activity_day;
-  const std::uint16_t today = requester.day;
+  const std::uint16_t today = context.day;
   // Without history there is no day to count back from, be it that of a clock that went back.
   if (entry.activity_bits == 0) entry.activity_day = today;
   if (today > entry.activity_day) {

@@ -25,7 +25,10 @@ namespace rollcall::engine {
 // A request on its way through the registry, and what became of it.
 struct Operation {
   const Request* request = nullptr;
+  const HostAddress* from = nullptr;    // who asks
   std::uint64_t hash = 0;               // of the nick; set by the registry
+  HostCounts::Host host{};              // of `from`; set by the registry
+  bool has_same_host = false;           // as the one before in the batch; set by the registry
   EntryNumber candidate = kNoEntry;     // found by looking ahead; set by the shard
   Outcome outcome = Outcome::kSuccess;  // set by the registry
   Cookie issued;                        // the fresh cookie, where `Cookie: new` succeeded
@@ -69,10 +72,8 @@ struct ShardOptions {
   std::size_t rendered_bytes_max = limits::kRenderedBytesMax;
 };
 
-// Who asks, and when. What is the same for all operations of a batch.
-struct Requester {
-  HostAddress address;
-  HostCounts::Host host;
+// What is the same for all operations of a batch.
+struct BatchContext {
   bool open_query = false;
   Instant now;
   std::uint32_t date = 0;         // in seconds since the epoch
@@ -103,7 +104,7 @@ class Shard {
 
   // Decides one operation. On success a change is made and told; otherwise nothing is changed,
   // except that an entry whose lease has ended becomes inactive.
-  void execute(Operation& operation, const Requester& requester);
+  void execute(Operation& operation, const BatchContext& context);
 
   // See Registry::restore. Before a batch; no lease ends by it.
   void begin_restore(Instant now);
@@ -152,11 +153,11 @@ class Shard {
   EntryNumber find(std::string_view nick, std::uint64_t hash);
 
   // Each does one method for an active entry whose owner asks.
-  void renew(Operation& operation, ClientEntry& entry, const Requester& requester);
-  void keep_alive(ClientEntry& entry, const Requester& requester);
-  void leave(EntryNumber number, const Requester& requester);
+  void renew(Operation& operation, ClientEntry& entry, const BatchContext& context);
+  void keep_alive(ClientEntry& entry, const BatchContext& context);
+  void leave(EntryNumber number, const BatchContext& context);
   // Register of a nick that is free; `number` is its inactive entry, or kNoEntry.
-  Outcome register_free(Operation& operation, EntryNumber number, const Requester& requester);
+  Outcome register_free(Operation& operation, EntryNumber number, const BatchContext& context);
 
   // A new entry for the operation's nick, or kNoEntry if the memory budget has no room for it.
   EntryNumber add(const Operation& operation);
@@ -167,7 +168,7 @@ class Shard {
   std::size_t bytes_promised() const;
 
   // Whether that adds to the history of its activity.
-  bool extend_lease(ClientEntry& entry, const Requester& requester);
+  bool extend_lease(ClientEntry& entry, const BatchContext& context);
   // The entry gets the cookie that the operation brings or asks for, or none.
   void set_cookie(ClientEntry& entry, Operation& operation);
 

@@ -45,7 +45,7 @@ LIKELY = [
     ("engine/registry/extendible_table", ["table", "many_peers"]),
     ("engine/registry/peer_listing", ["listing", "many_peers", "registry_model"]),
     ("engine/registry", ["registry_model", "many_peers", "durability"]),
-    ("engine/engine", ["durability", "split", "many_peers", "sessions"]),
+    ("engine/engine", ["arrivals", "durability", "split", "many_peers", "sessions"]),
     ("engine/", ["session_model", "sessions", "durability", "split"]),
     ("store/record", ["record", "durability"]),
     ("store/lease_clock", ["record", "durability"]),

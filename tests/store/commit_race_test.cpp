@@ -35,6 +35,7 @@ using engine::Verdict;
 constexpr std::size_t kWorkers = 3;
 constexpr int kRounds = 300;
 constexpr std::uint64_t kNicks = 20;  // of a worker
+const engine::HostAddress kHost = engine::HostAddress::v4(10, 0, 0, 1);
 constexpr std::size_t kWaitingMax = 8;
 constexpr auto kPatience = 30s;
 
@@ -153,14 +154,13 @@ class Worker {
       request.nick = nick;
       // Half of them only renew.
       request.port = static_cast<std::uint16_t>(1 + generator_.below(2));
-      engine::Operation operation{&request};
+      engine::Operation operation{&request, &kHost};
       const engine::Time time{engine::Instant(1h), date_ += 1s};
       {
         const std::lock_guard lock(mutex_);
         ports_[{nick, date_}] = request.port;
       }
-      registry_.execute({&operation, 1}, engine::HostAddress::v4(10, 0, 0, 1), false, time,
-                        &group_);
+      registry_.execute({&operation, 1}, false, time, &group_);
       EXPECT_EQ(operation.outcome, engine::Outcome::kSuccess);
       made.push_back({0, nick, date_});
     }

@@ -113,7 +113,6 @@ class RegistryTrial::Told final : public engine::ChangeSink {
 };
 
 std::string RegistryTrial::execute_batch() {
-  const HostAddress& host = one_of(kHosts, choose_);
   const bool open_query = choose_(8) == 0;
   const engine::Time time = choose_time();
   const std::size_t size = 1 + choose_(4);
@@ -123,16 +122,23 @@ std::string RegistryTrial::execute_batch() {
     requests.push_back(choose_request(i > 0 && requests.back().method == Method::kPQuery));
   }
   std::vector<Operation> operations(size);
-  for (std::size_t i = 0; i < size; ++i) operations[i].request = &requests[i];
+  for (std::size_t i = 0; i < size; ++i) {
+    // Mostly a batch is one host's.
+    const bool is_of_same_host = i > 0 && choose_(4) != 0;
+    const HostAddress* const host =
+        is_of_same_host ? operations[i - 1].from : &one_of(kHosts, choose_);
+    operations[i] = {&requests[i], host};
+  }
 
   Told told;
-  registry_->execute(operations, host, open_query, time, &told);
+  registry_->execute(operations, open_query, time, &told);
   for (const ToldChange& change : told.all()) {
     if (std::string wrong = check_sequence(change); !wrong.empty()) return wrong;
     log_.push_back(change);
   }
   for (const Operation& operation : operations) {
     ++outcomes_[operation.outcome];
+    const HostAddress& host = *operation.from;
     const bool is_right =
         model_.may_come_to(operation.outcome, *operation.request, host, open_query, time.now);
     if (!is_right) return "not " + std::string(engine::message_of(operation.outcome));

@@ -26,15 +26,18 @@ class BatchedRegistry {
   BatchedRegistry(const RegistryOptions& options, bool is_whole)
       : is_whole_(is_whole), registry_(options, random_) {}
 
-  std::vector<Outcome> execute(const std::vector<Request>& requests, const HostAddress& host,
-                               Time time) {
-    std::vector<Operation> operations(requests.size());
-    for (std::size_t i = 0; i < requests.size(); ++i) operations[i].request = &requests[i];
+  // Request i is of host i, or all are of one host.
+  std::vector<Outcome> execute(const std::vector<Request>& requests,
+                               const std::vector<HostAddress>& hosts, Time time) {
+    std::vector<Operation> operations;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      operations.push_back({&requests[i], &hosts[hosts.size() == 1 ? 0 : i]});
+    }
     if (is_whole_) {
-      registry_.execute(operations, host, false, time, &changes_);
+      registry_.execute(operations, false, time, &changes_);
     } else {
       for (Operation& operation : operations) {
-        registry_.execute({&operation, 1}, host, false, time, &changes_);
+        registry_.execute({&operation, 1}, false, time, &changes_);
       }
     }
     registry_.check_invariants();
@@ -114,9 +117,13 @@ TEST_P(RegistryBatches, ComeToTheSameWholeAndOneByOne) {
       request.port = static_cast<std::uint16_t>(1 + generator.below(65535));
       if (generator.below(3) == 0) request.cookie_header = CookieHeader::kShown;
     }
-    const HostAddress& host = kHosts[generator.below(2)];
-    const std::vector<Outcome> outcomes = whole.execute(requests, host, time);
-    ASSERT_EQ(outcomes, one_by_one.execute(requests, host, time)) << "round " << round;
+    std::vector<HostAddress> hosts{kHosts[generator.below(2)]};
+    const bool is_of_several = generator.below(2) == 0;
+    while (is_of_several && hosts.size() < requests.size()) {
+      hosts.push_back(generator.below(4) == 0 ? kHosts[generator.below(2)] : hosts.back());
+    }
+    const std::vector<Outcome> outcomes = whole.execute(requests, hosts, time);
+    ASSERT_EQ(outcomes, one_by_one.execute(requests, hosts, time)) << "round " << round;
     ASSERT_EQ(whole.registry().active(), one_by_one.registry().active());
     for (const Outcome outcome : outcomes) ++seen[outcome];
   }
@@ -135,7 +142,7 @@ TEST(RegistryBatch, MayBeEmpty) {
     RegistryOptions options;
     options.shards = shards;
     BatchedRegistry registry(options, true);
-    EXPECT_TRUE(registry.execute({}, kHosts[0], {}).empty());
+    EXPECT_TRUE(registry.execute({}, {kHosts[0]}, {}).empty());
   }
 }
 
@@ -151,7 +158,7 @@ TEST(RegistryBatch, KeepsTheOrderOfOneNickAmongManyShards) {
     requests[i].port = static_cast<std::uint16_t>(1 + i);
     expected.push_back(i % 3 == 2 ? Outcome::kNotRegistered : Outcome::kSuccess);
   }
-  EXPECT_EQ(registry.execute(requests, kHosts[0], {}), expected);
+  EXPECT_EQ(registry.execute(requests, {kHosts[0]}, {}), expected);
 }
 
 TEST(RegistryBatch, AnswersQueriesBesideOneAnother) {
@@ -161,13 +168,13 @@ TEST(RegistryBatch, AnswersQueriesBesideOneAnother) {
   Request alice;
   alice.nick = "alice";
   alice.port = 80;
-  registry.execute({alice}, kHosts[0], {});
+  registry.execute({alice}, {kHosts[0]}, {});
   alice.method = Method::kPQuery;
   Request bob = alice;
   bob.nick = "bob";
-  EXPECT_EQ(registry.execute({alice, bob, alice}, kHosts[0], {}),
+  EXPECT_EQ(registry.execute({alice, bob, alice}, {kHosts[0]}, {}),
             (std::vector<Outcome>{Outcome::kSuccess, Outcome::kNotRegistered, Outcome::kSuccess}));
-  EXPECT_EQ(registry.execute({alice}, kHosts[1], {}), std::vector<Outcome>{Outcome::kOtherHost});
+  EXPECT_EQ(registry.execute({alice}, {kHosts[1]}, {}), std::vector<Outcome>{Outcome::kOtherHost});
 }
 
 }  // namespace

@@ -277,9 +277,9 @@ class MemoryUnderTest {
     request.nick = nick;
     request.port = 80;
     request.cookie_header = CookieHeader::kShown;
-    Operation operation;
-    operation.request = &request;
-    registry_.execute({&operation, 1}, numbered_host(number), false, {}, nullptr);
+    const HostAddress host = numbered_host(number);
+    Operation operation{&request, &host};
+    registry_.execute({&operation, 1}, false, {}, nullptr);
     return operation.outcome;
   }
 

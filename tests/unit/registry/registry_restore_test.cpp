@@ -372,8 +372,8 @@ TEST_P(RegistryRestore, CountsItsMemoryButRefusesNone) {
   Request request;
   request.nick = "carol";
   request.port = 80;
-  Operation operation{&request};
-  registry.execute({&operation, 1}, kHome, false, under_test_.time(), nullptr);
+  Operation operation{&request, &kHome};
+  registry.execute({&operation, 1}, false, under_test_.time(), nullptr);
   EXPECT_EQ(operation.outcome, Outcome::kRegistryFull);
 }
 
