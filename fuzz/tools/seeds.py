@@ -20,6 +20,8 @@ WAITS = [0, 1, 10**6, 10**7, 249 * 10**6, 250 * 10**6, SECOND - 1, SECOND, 2 * S
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND,
          "d": 86400 * SECOND}
 EVENT = b"\xf5"
+# What fits into an input of `arrivals`: options and thirteen steps.
+ARRIVALS_BYTES = 12 + 13 * 16
 
 
 def unescaped(text):
@@ -221,6 +223,7 @@ def seeds():
             choices = struct.pack("<I", 0x01000000 * options + 0x0121 * (number + options))
             yield "registry_model", choices + registry
             yield "sessions", choices + sessions
+            yield "arrivals", (3 * choices + sessions)[:ARRIVALS_BYTES]
         yield "simulation", struct.pack("<Q", number) + schedule(exchange)
 
 

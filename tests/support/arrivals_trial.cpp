@@ -155,16 +155,19 @@ void ArrivalsTrial::arrive() {
 // it is elsewhere.
 bool ArrivalsTrial::may_differ(std::span<const std::size_t> who) const {
   constexpr std::size_t kRequestBytesMin = 15;
-  std::size_t bytes = 0;
-  bool is_near_mark = false;
+  constexpr std::size_t kAnswerBytesMax = 400;
+  std::size_t all_requests = 0;
+  bool may_reach_mark = false;
   for (const std::size_t number : who) {
     const Connection& connection = together_.connections[number];
-    bytes += connection.unread.size();
-    is_near_mark =
-        is_near_mark || connection.out.size() > engine::limits::kOutputHighMark / 2 ||
-        together_.engine.held_answers(connection.session) > engine::limits::kHeldAnswersMax / 2;
+    const std::size_t requests = connection.unread.size() / kRequestBytesMin + 1;
+    const std::size_t held = together_.engine.held_answers(connection.session);
+    const std::size_t bytes = connection.out.size() + requests * kAnswerBytesMax;
+    may_reach_mark = may_reach_mark || held + requests >= engine::limits::kHeldAnswersMax ||
+                     bytes > engine::limits::kOutputHighMark;
+    all_requests += requests;
   }
-  return is_near_mark && bytes >= engine::limits::kBatchRequestsMax * kRequestBytesMin;
+  return may_reach_mark && all_requests >= engine::limits::kBatchRequestsMax;
 }
 
 void ArrivalsTrial::send(std::size_t number, std::size_t bytes_max) {
