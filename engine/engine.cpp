@@ -46,13 +46,18 @@ std::size_t Engine::receive(SessionId id, std::span<const std::byte> bytes, Time
   return arrival.consumed;
 }
 
-void Engine::receive(std::span<Arrival> arrivals, Time time) {
-  for (Arrival& arrival : arrivals) {
+std::size_t Engine::receive(std::span<Arrival> arrivals, Time time) {
+  std::size_t taken = 0;
+  std::size_t answer_bytes = 0;
+  while (taken < arrivals.size() && answer_bytes <= limits::kOutputHighMark) {
+    Arrival& arrival = arrivals[taken++];
+    const std::size_t before = arrival.out->size();
     sessions_.touch(arrival.session, time.now);
     receive(arrival, time);
+    answer_bytes += arrival.out->size() - before;
   }
   answer_batch(time);
-  for (Arrival& arrival : arrivals) {
+  for (Arrival& arrival : arrivals.first(taken)) {
     if (sessions_[arrival.session].is_open()) {
       schedule(arrival.session);
     } else {
@@ -60,28 +65,37 @@ void Engine::receive(std::span<Arrival> arrivals, Time time) {
       arrival.consumed = arrival.bytes.size();
     }
   }
+  return taken;
 }
 
 void Engine::receive(Arrival& arrival, Time time) {
   const std::string_view text(reinterpret_cast<const char*>(arrival.bytes.data()),
                               arrival.bytes.size());
   Session& session = sessions_[arrival.session];
+  arrival.consumed = 0;
   while (session.is_open() && arrival.consumed < text.size() &&
          may_execute(arrival.session, *arrival.out)) {
     const std::size_t first = batch_.size;
     const std::size_t start = arrival.consumed;
     arrival.consumed = start + session.parse(text.substr(start), time.now, batch_);
+    if (batch_.size == first) continue;
     assign(first, arrival, start);
     const bool is_full = batch_.size == batch_.messages.size();
-    const bool is_all = batch_.size > first && batch_.ends[batch_.size - 1] == text.size();
-    if (is_all && !is_full) return;
+    const bool is_all = start + batch_.ends[batch_.size - 1] == text.size();
+    if (is_all && !is_full && may_wait(first)) return;
     // What follows is parsed when these are answered.
     answer_batch(time);
   }
 }
 
+bool Engine::may_wait(std::size_t first) const {
+  return std::all_of(
+      &batch_.messages[first], batch_.messages.data() + batch_.size, [](const Message& message) {
+        return message.outcome != Outcome::kSuccess || message.request.method != Method::kPQuery;
+      });
+}
+
 void Engine::assign(std::size_t first, Arrival& arrival, std::size_t start) {
-  if (batch_.size == first) return;
   parts_[parts_size_++] = {&arrival, start, batch_.size};
   const HostAddress& host = sessions_[arrival.session].host();
   for (std::size_t i = first; i < batch_.size; ++i) operations_[i].from = &host;

@@ -42,7 +42,7 @@ struct Arrival {
   SessionId session;
   std::span<const std::byte> bytes;
   OutputBuffer* out;         // where the answers go
-  std::size_t consumed = 0;  // of the bytes; set by the engine
+  std::size_t consumed = 0;  // of the bytes, from the first on; set by the engine
 };
 
 // What an engine did since it was made.
@@ -74,6 +74,8 @@ class Engine {
   // `changes` takes what the requests change; null where nobody wants to know and nothing is held.
   Engine(Registry& registry, const EngineOptions& options, RandomSource& random,
          ChangeLog* changes = nullptr);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
 
   // A connection from `host` was accepted.
   SessionId open(const HostAddress& host, Time time);
@@ -88,8 +90,10 @@ class Engine {
   // here, and what follows a closing answer is dropped.
   //
   // The same for several sessions at once, each of them once, in this order: their requests wait
-  // for memory together.
-  void receive(std::span<Arrival> arrivals, Time time);
+  // for memory together. Returns how many arrivals it has looked at: all of them, or fewer where
+  // the answers to these have more than limits::kOutputHighMark bytes together, and are better sent
+  // before there are more.
+  std::size_t receive(std::span<Arrival> arrivals, Time time);
   std::size_t receive(SessionId session, std::span<const std::byte> bytes, Time time,
                       OutputBuffer& out);
 
@@ -153,16 +157,19 @@ class Engine {
     std::size_t end;
   };
 
-  // Parses what is left of an arrival, and answers it but for what stays in the batch.
+  // Parses an arrival, and answers it but for what stays in the batch.
   void receive(Arrival& arrival, Time time);
   // The messages of the batch from `first` on make a part.
   void assign(std::size_t first, Arrival& arrival, std::size_t start);
+  // Whether messages from `first` on may be answered later, when others stand beside them: changes
+  // may, for their answers are short.
+  bool may_wait(std::size_t first) const;
   // Answers the messages of the batch, each session's until its output is over its mark; the first
   // one always. Leaves the batch empty.
   void answer_batch(Time time);
   // Answers the messages of a part that are in a run. Returns the number of the one to go on with.
   std::size_t answer_part(const Part& part, std::size_t next, const Run& run, Time time);
-  // The batch has one message.
+  // The first message of the batch is all there is.
   void answer_only(SessionId id, Time time, OutputBuffer& out);
   Run execute_run(std::size_t first, Time time);
   void execute_changes(std::span<Operation> changes, Time time);

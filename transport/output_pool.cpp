@@ -3,10 +3,12 @@
 namespace rollcall::transport {
 
 engine::OutputBuffer& OutputPool::prepared(engine::OutputBuffer& own) {
-  if (own.capacity() == 0 && !spare_.empty()) {
-    own.swap(spare_.back());
-    spare_.pop_back();
-    spare_bytes_ -= own.capacity();
+  if (own.capacity() > 0) return own;
+  if (large_.empty()) {
+    lend(small_, own);
+  } else {
+    lend(large_, own);
+    large_bytes_ -= own.capacity();
   }
   return own;
 }
@@ -16,6 +18,7 @@ void OutputPool::tidy(engine::OutputBuffer& own) {
   if (own.capacity() <= kSmallBytes || own.size() > own.capacity() / 4) return;
   // Copies less than a third of what it gives back.
   engine::OutputBuffer smaller;
+  if (own.size() <= kSmallBytes) lend(small_, smaller);
   smaller.append(own.view());
   smaller.hold(own.held());
   own.swap(smaller);
@@ -23,15 +26,22 @@ void OutputPool::tidy(engine::OutputBuffer& own) {
   take_back(smaller);
 }
 
+void OutputPool::lend(Spares& from, engine::OutputBuffer& own) {
+  if (from.empty()) return;
+  own.swap(from.back());
+  from.pop_back();
+}
+
 void OutputPool::take_back(engine::OutputBuffer& buffer) {
   const std::size_t bytes = buffer.capacity();
   if (bytes == 0) return;
-  if (spare_.size() < kSparesMax && spare_bytes_ + bytes <= kSpareBytesMax) {
-    spare_.emplace_back().swap(buffer);
-    spare_bytes_ += bytes;
-  } else {
-    buffer.release();
+  if (bytes <= kSmallBytes) {
+    if (small_.size() < kSmallMax) small_.emplace_back().swap(buffer);
+  } else if (large_.empty() || large_bytes_ + bytes <= kLargeBytesMax) {
+    large_.emplace_back().swap(buffer);
+    large_bytes_ += bytes;
   }
+  buffer.release();
 }
 
 }  // namespace rollcall::transport

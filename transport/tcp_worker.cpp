@@ -27,7 +27,7 @@ constexpr std::size_t kBytesReceivedTogether = std::size_t{4} << 10;
 
 // Answers that were given wait for others in the turn until there are so many bytes of them, which
 // the processor's caches still hold.
-constexpr std::size_t kBytesSentTogether = std::size_t{64} << 10;
+constexpr std::size_t kBytesSentTogether = limits::kOutputHighMark;
 
 // How long a commit waits for what others send, and for the rest of a turn: about as long as it and
 // its sync take. The requests of fifty clients that send one each are gathered by then.
@@ -202,7 +202,6 @@ void TcpWorker::on_readable(TcpConnection& connection) {
 }
 
 void TcpWorker::on_writable(TcpConnection& connection) {
-  receive_all();  // before it is settled, whereby others may be closed
   connection.waits_writable = false;
   switch (connection.stage) {
     case TcpStage::kServing:
@@ -247,6 +246,7 @@ void TcpWorker::read(TcpConnection& c, WhenNothingCame when_nothing_came) {
       return close(c);
   }
   settle_later(c);
+  settle_if_many();
 }
 
 void TcpWorker::receive_later(TcpConnection& connection, std::span<const std::byte> bytes) {
@@ -257,19 +257,21 @@ void TcpWorker::receive_later(TcpConnection& connection, std::span<const std::by
 
 // The requests of several connections wait for memory together.
 void TcpWorker::receive_all() {
-  engine_.receive(arrivals_, time_);
-  for (const engine::Arrival& arrival : arrivals_) {
-    TcpConnection& connection = *connections_[static_cast<std::uint32_t>(arrival.session)];
-    const auto rest = arrival.bytes.subspan(arrival.consumed);
-    if (!rest.empty()) {
-      connection.unread.append({reinterpret_cast<const char*>(rest.data()), rest.size()});
+  while (!arrivals_.empty()) {
+    const std::size_t taken = engine_.receive(arrivals_, time_);
+    for (const engine::Arrival& arrival : std::span(arrivals_).first(taken)) {
+      TcpConnection& connection = *connections_[static_cast<std::uint32_t>(arrival.session)];
+      const auto rest = arrival.bytes.subspan(arrival.consumed);
+      if (!rest.empty()) {
+        connection.unread.append({reinterpret_cast<const char*>(rest.data()), rest.size()});
+      }
+      watch_silence(connection);
+      settle_later(connection);
     }
-    watch_silence(connection);
-    settle_later(connection);
+    arrivals_.erase(arrivals_.begin(), arrivals_.begin() + static_cast<std::ptrdiff_t>(taken));
+    settle_if_many();
   }
-  arrivals_.clear();
   arrived_bytes_ = 0;
-  if (unsettled_bytes_ >= kBytesSentTogether) settle_all();
 }
 
 void TcpWorker::present_unread(TcpConnection& connection) {
@@ -428,8 +430,13 @@ void TcpWorker::settle(TcpConnection& c) {
 // Answers leave together, as a rule all of a turn: sent one by one, each would wake a client that
 // sleeps again before the next comes.
 void TcpWorker::settle_later(TcpConnection& connection) {
+  if (connection.output.held() > 0) begin_gathering();
   unsettled_.push_back(&connection);
   unsettled_bytes_ += connection.output.size();
+}
+
+void TcpWorker::settle_if_many() {
+  if (unsettled_bytes_ >= kBytesSentTogether) settle_all();
 }
 
 void TcpWorker::settle_all() {
@@ -544,6 +551,9 @@ void TcpWorker::close(TcpConnection& connection) {
   quiet_.clear(number(connection));
   patience_.clear(number(connection));
   draining_.clear(number(connection));
+  std::erase_if(arrivals_, [&](const engine::Arrival& arrival) {
+    return arrival.session == connection.session;
+  });
   connection.output.release();
   connection.unread.release();
   count_buffers(connection);

@@ -126,6 +126,7 @@ class TcpWorker {
   // What comes next.
   void settle(TcpConnection& connection);
   void settle_later(TcpConnection& connection);
+  void settle_if_many();
   void settle_all();
   void stop_serving(TcpConnection& connection);
   void finish(TcpConnection& connection);
@@ -195,7 +196,7 @@ class TcpWorker {
   engine::Instant stop_deadline_ = engine::kNever;
   bool is_stopping_ = false;
   bool is_ended_ = false;
-  engine::Time time_{};  // of this turn, or of the connection that is being served
+  engine::Time time_{};  // of this turn, or of the first of the connections that are being served
 };
 
 }  // namespace rollcall::transport

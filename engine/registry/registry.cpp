@@ -48,7 +48,7 @@ void Registry::execute(std::span<Operation> batch, bool open_query, Time time,
                        ChangeSink* changes) {
   ROLLCALL_ASSERT(batch.size() <= limits::kBatchRequestsMax);
   if (batch.empty()) return;
-  hash(batch);
+  prepare(batch);
   BatchContext context;
   context.open_query = open_query;
   context.now = time.now;
@@ -62,7 +62,7 @@ void Registry::execute(std::span<Operation> batch, bool open_query, Time time,
   }
 }
 
-void Registry::hash(std::span<Operation> batch) const {
+void Registry::prepare(std::span<Operation> batch) const {
   const Operation* before = nullptr;
   for (Operation& operation : batch) {
     operation.hash = siphash13(nick_key_, operation.request->nick);

@@ -109,7 +109,7 @@ class Registry {
   };
 
   // Sets what `Operation` says that the registry sets, but for the outcome.
-  void hash(std::span<Operation> batch) const;
+  void prepare(std::span<Operation> batch) const;
   std::size_t shard_of(const Operation& operation) const {
     return operation.hash & (shards_.size() - 1);
   }

@@ -139,7 +139,9 @@ void ArrivalsTrial::arrive() {
     Connection& connection = together_.connections[number];
     arrivals.push_back({connection.session, bytes_of(connection.unread), &connection.out});
   }
-  together_.engine.receive(arrivals, time());
+  for (std::span<Arrival> rest(arrivals); !rest.empty();) {
+    rest = rest.subspan(together_.engine.receive(rest, time()));
+  }
   for (std::size_t i = 0; i < who.size(); ++i) {
     together_.connections[who[i]].unread.erase(0, arrivals[i].consumed);
     Connection& connection = in_turn_.connections[who[i]];

@@ -34,12 +34,18 @@ OutputBuffer waiting(std::size_t size, std::size_t capacity) {
 // What the pool lends until it has nothing more, in bytes.
 std::vector<std::size_t> lent_by(OutputPool& pool) {
   std::vector<std::size_t> lent;
-  while (lent.size() <= OutputPool::kSparesMax) {
+  while (lent.size() <= 2 * OutputPool::kSmallMax) {
     OutputBuffer buffer;
     if (pool.prepared(buffer).capacity() == 0) break;
     lent.push_back(buffer.capacity());
   }
   return lent;
+}
+
+void give_back(OutputPool& pool, std::size_t bytes) {
+  OutputBuffer buffer = with_memory(bytes);
+  pool.tidy(buffer);
+  EXPECT_EQ(buffer.capacity(), 0u);
 }
 
 TEST(OutputPool, LendsNothingAtFirst) {
@@ -63,11 +69,15 @@ TEST(OutputPool, LendsTheMemoryOfWhoeverHasSentAll) {
 
 TEST(OutputPool, LendsFirstWhatCameBackLast) {
   OutputPool pool;
-  for (const std::size_t bytes : std::vector<std::size_t>{1000, 3000, 2000}) {
-    OutputBuffer buffer = with_memory(bytes);
-    pool.tidy(buffer);
-  }
+  for (const std::size_t bytes : std::vector<std::size_t>{1000, 3000, 2000}) give_back(pool, bytes);
   EXPECT_EQ(lent_by(pool), (std::vector<std::size_t>{2000, 3000, 1000}));
+}
+
+TEST(OutputPool, LendsLargeBuffersBeforeSmallOnes) {
+  OutputPool pool;
+  const std::size_t small = OutputPool::kSmallBytes;
+  for (const std::size_t bytes : {small, small + 1, small - 1, small + 2}) give_back(pool, bytes);
+  EXPECT_EQ(lent_by(pool), (std::vector{small + 2, small + 1, small - 1, small}));
 }
 
 TEST(OutputPool, LeavesWhatHasMemoryAlone) {
@@ -99,6 +109,18 @@ TEST(OutputPool, GivesWhatWaitsInAMostlyEmptyBufferASmallerOne) {
   EXPECT_EQ(lent_by(pool), std::vector{kLargeBytes});
 }
 
+TEST(OutputPool, MovesWhatWaitsIntoASmallBufferThatItHas) {
+  OutputPool pool;
+  give_back(pool, OutputPool::kSmallBytes);
+  OutputBuffer buffer = waiting(10, kLargeBytes);
+  pool.prepared(buffer);
+  const AllocationCounter allocations;
+  pool.tidy(buffer);
+  EXPECT_EQ(buffer.capacity(), OutputPool::kSmallBytes);
+  EXPECT_EQ(buffer.size(), 10u);
+  EXPECT_LE(allocations.count(), 1u);  // the pool's own place for a large one
+}
+
 TEST(OutputPool, LeavesABufferThatIsMoreThanAQuarterFull) {
   OutputPool pool;
   OutputBuffer buffer = waiting(kLargeBytes / 4 + 1, kLargeBytes);
@@ -116,33 +138,38 @@ TEST(OutputPool, ShrinksNoSmallBuffer) {
   EXPECT_LT(larger.capacity(), OutputPool::kSmallBytes);
 }
 
-TEST(OutputPool, KeepsABoundedNumberOfBuffers) {
+TEST(OutputPool, KeepsABoundedNumberOfSmallBuffers) {
   OutputPool pool;
-  for (std::size_t i = 0; i <= OutputPool::kSparesMax; ++i) {
-    OutputBuffer buffer = with_memory(600 + i);
-    pool.tidy(buffer);
-    EXPECT_EQ(buffer.capacity(), 0u);
-  }
+  for (std::size_t i = 0; i <= OutputPool::kSmallMax; ++i) give_back(pool, 600 + i);
   const std::vector<std::size_t> lent = lent_by(pool);
-  EXPECT_EQ(lent.size(), OutputPool::kSparesMax);
-  EXPECT_EQ(lent.front(), 600 + OutputPool::kSparesMax - 1);
+  EXPECT_EQ(lent.size(), OutputPool::kSmallMax);
+  EXPECT_EQ(lent.front(), 600 + OutputPool::kSmallMax - 1);
 }
 
-TEST(OutputPool, KeepsABoundedNumberOfBytes) {
+TEST(OutputPool, KeepsABoundedNumberOfBytesInLargeBuffers) {
   OutputPool pool;
-  OutputBuffer all_but_some = with_memory(OutputPool::kSpareBytesMax - 1000);
-  pool.tidy(all_but_some);
-  OutputBuffer too_large = with_memory(1001);
-  pool.tidy(too_large);
-  EXPECT_EQ(too_large.capacity(), 0u);
-  OutputBuffer the_rest = with_memory(1000);
-  pool.tidy(the_rest);
-  EXPECT_EQ(lent_by(pool), (std::vector{std::size_t{1000}, OutputPool::kSpareBytesMax - 1000}));
-
+  const std::size_t most = OutputPool::kLargeBytesMax - kLargeBytes;
+  give_back(pool, most);
+  give_back(pool, kLargeBytes + 1);
+  give_back(pool, kLargeBytes);
+  EXPECT_EQ(lent_by(pool), (std::vector{kLargeBytes, most}));
   // What was lent counts no more.
-  OutputBuffer again = with_memory(OutputPool::kSpareBytesMax);
-  pool.tidy(again);
-  EXPECT_EQ(lent_by(pool), std::vector{OutputPool::kSpareBytesMax});
+  give_back(pool, OutputPool::kLargeBytesMax);
+  EXPECT_EQ(lent_by(pool), std::vector{OutputPool::kLargeBytesMax});
+}
+
+TEST(OutputPool, KeepsOneBufferOfAnySize) {
+  OutputPool pool;
+  give_back(pool, OutputPool::kLargeBytesMax + 1);
+  give_back(pool, kLargeBytes);
+  EXPECT_EQ(lent_by(pool), std::vector{OutputPool::kLargeBytesMax + 1});
+}
+
+TEST(OutputPool, LargeBuffersTakeNoSmallOnesPlace) {
+  OutputPool pool;
+  for (std::size_t i = 0; i < 2; ++i) give_back(pool, OutputPool::kLargeBytesMax / 2);
+  give_back(pool, 1000);
+  EXPECT_EQ(lent_by(pool).back(), 1000u);
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ class TwoArrivals : public testing::Test {
  protected:
   void receive(std::string_view home, std::string_view away) {
     Arrival arrivals[] = {{home_, bytes_of(home), &home_out_}, {away_, bytes_of(away), &away_out_}};
-    under_test_.engine().receive(arrivals, under_test_.time());
+    taken_ = under_test_.engine().receive(arrivals, under_test_.time());
     home_consumed_ = arrivals[0].consumed;
     away_consumed_ = arrivals[1].consumed;
     under_test_.engine().check_invariants();
@@ -71,12 +71,13 @@ class TwoArrivals : public testing::Test {
   SessionId away_ = under_test_.open(kAway);
   OutputBuffer home_out_;
   OutputBuffer away_out_;
+  std::size_t taken_ = 0;
   std::size_t home_consumed_ = 0;
   std::size_t away_consumed_ = 0;
 };
 
 TEST_F(TwoArrivals, MayBeNone) {
-  under_test_.engine().receive(std::span<Arrival>(), under_test_.time());
+  EXPECT_EQ(under_test_.engine().receive(std::span<Arrival>(), under_test_.time()), 0u);
   under_test_.engine().check_invariants();
 }
 
@@ -99,6 +100,7 @@ TEST_F(TwoArrivals, AListHasWhatOthersChangedBeforeIt) {
 TEST_F(TwoArrivals, WhereOneMayNotGoOnTheOtherDoes) {
   home_out_.append(std::string(limits::kOutputHighMark + 1, 'x'));
   receive(register_text("alice"), register_text("bob"));
+  EXPECT_EQ(taken_, 2u);
   EXPECT_EQ(home_consumed_, 0u);
   EXPECT_EQ(away_consumed_, register_text("bob").size());
   EXPECT_EQ(away_out_.view(), kSuccessLine);
@@ -113,6 +115,25 @@ TEST_F(TwoArrivals, WhereOneStopsBetweenItsRequestsTheOtherDoesNot) {
   EXPECT_EQ(away_out_.view(), kSuccessLine);
   EXPECT_EQ(under_test_.engine().counters().requests[static_cast<std::size_t>(Method::kPQuery)],
             0u);
+}
+
+TEST_F(TwoArrivals, TheSecondIsLeftWhereTheFirstHasAMarkfulOfAnswers) {
+  const std::string query = "PQuery P2Pv1\n\nalice\n";
+  receive(register_text("alice") + query, "");
+  const std::size_t list_bytes = home_out_.size() - kSuccessLine.size();
+  for (const bool is_over : {false, true}) {
+    home_out_.clear();
+    away_out_.clear();
+    const std::size_t lists = limits::kOutputHighMark / list_bytes + (is_over ? 1 : 0);
+    std::string queries;
+    for (std::size_t i = 0; i < lists; ++i) queries += query;
+    receive(queries, register_text("bob"));
+    EXPECT_EQ(home_consumed_, queries.size());
+    EXPECT_EQ(home_out_.size() > limits::kOutputHighMark, is_over);
+    EXPECT_EQ(taken_, is_over ? 1u : 2u);
+    EXPECT_EQ(away_out_.view(), is_over ? std::string_view() : kSuccessLine);
+    under_test_.ask(kAway, "Leave P2Pv1\n\nbob\n");
+  }
 }
 
 TEST_F(TwoArrivals, WhatFollowsAClosingAnswerIsDroppedForThatOneOnly) {
