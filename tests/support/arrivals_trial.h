@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,7 +15,7 @@
 #include "engine/limits.h"
 #include "engine/output_buffer.h"
 #include "engine/registry/registry.h"
-#include "tests/support/manual_log.h"
+#include "tests/support/engine_under_test.h"
 #include "tests/support/seeded_random.h"
 
 namespace rollcall::tests {
@@ -43,7 +44,7 @@ class ArrivalsTrial {
     std::size_t left_over = 0;
     std::size_t held = 0;
     std::size_t closed = 0;
-    std::size_t full_batches = 0;  // more requests together than a batch has
+    std::size_t full_batches = 0;  // as many requests together as a batch has, or more
   };
   const Seen& seen() const { return seen_; }
 
@@ -56,11 +57,27 @@ class ArrivalsTrial {
     std::string unread;
   };
 
+  // Remembers what was told, and holds answers back where there is a store: until the trial
+  // resolves them.
+  struct Log final : engine::ChangeLog {
+    explicit Log(bool holds_answers) : holds(holds_answers) {}
+    void append(const engine::Change& change) override { told.emplace_back(change); }
+    bool accepts() override { return is_accepting; }
+    std::optional<engine::Ticket> ticket() override {
+      return holds ? std::optional(++last_ticket) : std::nullopt;
+    }
+
+    bool holds;
+    bool is_accepting = true;
+    engine::Ticket last_ticket = 0;
+    std::vector<ToldChange> told;
+  };
+
   struct Server {
     Server(const engine::RegistryOptions& options, bool has_store);
 
     SeededRandom random{1};
-    ManualLog log;
+    Log log;
     engine::Registry registry;
     engine::Engine engine;
     std::array<Connection, kConnections> connections;
@@ -83,6 +100,7 @@ class ArrivalsTrial {
   void resolve();
   void pass_time();
   std::string compare();
+  bool were_told_the_same();
 
   Choose choose_;
   engine::Instant now_{std::chrono::seconds(1000)};
