@@ -210,6 +210,40 @@ class StoreWithEagerClients final : public engine::ChangeLog {
   std::atomic<std::size_t> commits_ = 0;
 };
 
+// Holds the server's thread up in a change until it is let go: whatever clients send meanwhile
+// arrives in one turn.
+class Gate final : public engine::ChangeLog {
+ public:
+  void append(const engine::Change&) override {
+    if (!is_closed_) return;
+    is_reached_ = true;
+    is_reached_.notify_all();
+    is_closed_.wait(true);
+  }
+  bool accepts() override { return true; }
+  std::optional<engine::Ticket> ticket() override { return std::nullopt; }
+
+  // Until `open` the server's thread waits for it.
+  void close_by(SocketClient& client) {
+    is_reached_ = false;
+    is_closed_ = true;
+    client.send(kRequest);
+    is_reached_.wait(false);
+  }
+  void open(SocketClient& client) {
+    is_closed_ = false;
+    is_closed_.notify_all();
+    EXPECT_EQ(client.receive(kSuccessLine.size()), kSuccessLine);
+  }
+
+ private:
+  // Changes no list of `LongLists`.
+  static constexpr std::string_view kRequest = "Register P2Pv1\n\npeer0\n60000\n";
+
+  std::atomic<bool> is_closed_ = false;
+  std::atomic<bool> is_reached_ = false;
+};
+
 // ---- Listening ----
 
 TEST(TcpServer, ReportsThePortsThatWerePicked) {
@@ -299,6 +333,73 @@ TEST(TcpServer, ServesFiveHundredConnectionsAtOnce) {
     EXPECT_EQ(client.receive(kSuccessLine.size()), kSuccessLine);
   }
   EXPECT_EQ(server.server().counters().connections_open, clients.size());
+}
+
+TEST(TcpServer, ServesWhatArrivesOnManyConnectionsInOneTurn) {
+  Gate gate;
+  TestServer server(LongLists::options(), &gate);
+  server.serve();
+  LongLists::fill(server);
+  const std::string list = LongLists::list();
+  SocketClient keeper = server.connect();
+
+  // Many small requests, among them some of all kinds: more than a batch has, a list so long that
+  // it is sent before the others, an unfinished request, one that is refused, one that closes, and
+  // a stream that ends.
+  constexpr std::size_t kClients = 40;
+  constexpr std::size_t kMany = engine::limits::kBatchRequestsMax + 1;
+  struct Asked {
+    std::string request;
+    std::string answer;
+    std::string rest;
+    std::string answer_to_rest;
+  };
+  const auto asked = [&](std::size_t client) -> Asked {
+    const std::string keep_alive = "KeepAlive P2Pv1\n\npeer" + std::to_string(client) + "\n";
+    const std::string success(kSuccessLine);
+    switch (client % 8) {
+      case 0: {
+        Asked many;
+        for (std::size_t i = 0; i < kMany; ++i) {
+          many.request += keep_alive;
+          many.answer += success;
+        }
+        return many;
+      }
+      case 1:
+        return {std::string(LongLists::kQuery), list, "", ""};
+      case 2:
+        return {keep_alive + keep_alive.substr(0, 12), success, keep_alive.substr(12), success};
+      case 3:
+        return {"Leave P2Pv1\n\nnobody\n", "Response 400 P2Pv1\n\nBad message: not registered\n",
+                "", ""};
+      case 4:
+        return {keep_alive + "Hello\n" + keep_alive,
+                success + "Response 400 P2Pv1\n\nBad message: malformed first line", "", ""};
+      default:
+        return {keep_alive, success, "", ""};
+    }
+  };
+
+  std::vector<SocketClient> clients;
+  for (std::size_t i = 0; i < kClients; ++i) clients.push_back(server.connect());
+  gate.close_by(keeper);
+  for (std::size_t i = 0; i < kClients; ++i) {
+    clients[i].send(asked(i).request);
+    if (i % 8 == 5) clients[i].half_close();
+  }
+  gate.open(keeper);
+  for (std::size_t i = 0; i < kClients; ++i) {
+    const Asked expected = asked(i);
+    EXPECT_TRUE(clients[i].receive(expected.answer.size()) == expected.answer) << "client " << i;
+  }
+  server.server().check_invariants();
+  for (std::size_t i = 0; i < kClients; ++i) {
+    const Asked expected = asked(i);
+    if (expected.rest.empty()) continue;
+    clients[i].send(expected.rest);
+    EXPECT_EQ(clients[i].receive(expected.answer_to_rest.size()), expected.answer_to_rest);
+  }
 }
 
 TEST(TcpServer, HalfCloseEndsARequestAndTheAnswerStillComes) {
@@ -408,6 +509,39 @@ TEST(TcpServer, SteadyStateAllocatesNothing) {
 
   const AllocationCounter allocations;
   for (int i = 0; i < 1000; ++i) keep_alive();
+  EXPECT_EQ(allocations.count(), 0u);
+}
+
+TEST(TcpServer, ManyInSteadyStateAllocateNothingThoughListsWereLong) {
+  Gate gate;
+  TestServer server(LongLists::options(), &gate);
+  server.serve();
+  LongLists::fill(server);
+  const std::string list = LongLists::list();
+  SocketClient keeper = server.connect();
+  std::vector<SocketClient> clients;
+  for (int i = 0; i < 30; ++i) clients.push_back(server.connect());
+
+  // All in one turn, so that there are as many buffers as there ever need be; and some that are
+  // longer than what is kept.
+  const auto in_one_turn = [&](std::string_view request, std::string& answer) {
+    gate.close_by(keeper);
+    for (SocketClient& client : clients) client.send(request);
+    gate.open(keeper);
+    for (SocketClient& client : clients) client.receive_exactly(answer);
+  };
+  std::string long_answer(list.size(), ' ');
+  std::string answer(kSuccessLine.size(), ' ');
+  in_one_turn(LongLists::kQuery, long_answer);
+  EXPECT_TRUE(long_answer == list);
+  const std::string request = "KeepAlive P2Pv1\n\npeer1\n";
+  for (int i = 0; i < 3; ++i) in_one_turn(request, answer);
+
+  const AllocationCounter allocations;
+  for (int i = 0; i < 100; ++i) {
+    for (SocketClient& client : clients) client.send(request);
+    for (SocketClient& client : clients) client.receive_exactly(answer);
+  }
   EXPECT_EQ(allocations.count(), 0u);
 }
 
