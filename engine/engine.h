@@ -88,14 +88,14 @@ class Engine {
   // the transport keeps the rest, does not read on, and presents the rest again when some of the
   // output was sent or released. Nothing else is ever left over: an unfinished request is kept
   // here, and what follows a closing answer is dropped.
-  //
-  // The same for several sessions at once, each of them once, in this order: their requests wait
-  // for memory together. Returns how many arrivals it has looked at: all of them, or fewer where
-  // the answers to these have more than limits::kOutputHighMark bytes together, and are better sent
-  // before there are more.
-  std::size_t receive(std::span<Arrival> arrivals, Time time);
   std::size_t receive(SessionId session, std::span<const std::byte> bytes, Time time,
                       OutputBuffer& out);
+
+  // The same for several sessions at once, each of them once, in this order: their requests wait
+  // for memory together. Sets what was consumed of each arrival that it has looked at, and returns
+  // how many these are: all of them, or fewer where the answers to these have more than
+  // limits::kOutputHighMark bytes together, and are better sent before there are more.
+  std::size_t receive(std::span<Arrival> arrivals, Time time);
 
   // The connection was being read, nothing came for the quiet time, and a last read found nothing.
   // To be told once for each silence, where `awaits_quiet` says so.

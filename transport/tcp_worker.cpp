@@ -430,6 +430,7 @@ void TcpWorker::settle(TcpConnection& c) {
 // Answers leave together, as a rule all of a turn: sent one by one, each would wake a client that
 // sleeps again before the next comes.
 void TcpWorker::settle_later(TcpConnection& connection) {
+  // Now, because another one may be settled first, and this one reset by that.
   if (connection.output.held() > 0) begin_gathering();
   unsettled_.push_back(&connection);
   unsettled_bytes_ += connection.output.size();

@@ -1,248 +1,23 @@
-#include "transport/tcp_server.h"
-
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "engine/change.h"
-#include "engine/engine.h"
 #include "engine/limits.h"
 #include "engine/outcome.h"
 #include "tests/support/allocation_counter.h"
-#include "tests/support/seeded_random.h"
 #include "tests/support/socket_client.h"
+#include "tests/transport/tcp_test_server.h"
 
 // What only the TCP transport does. What every transport does is in the conformance suite.
 
-namespace rollcall::tests {
+namespace rollcall::tests::on_tcp {
 namespace {
-
-using engine::Endpoint;
-using engine::HostAddress;
-using transport::TcpEvent;
-using namespace std::chrono_literals;
-
-constexpr HostAddress kLoopback = HostAddress::v4(127, 0, 0, 1);
-constexpr HostAddress kOtherLoopback = HostAddress::v4(127, 0, 0, 2);
-constexpr HostAddress kIpv6Loopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
-
-// Only a test that fails waits that long.
-constexpr auto kPatience = 20s;
-
-class RecordingObserver final : public transport::TcpObserver {
- public:
-  void observe(TcpEvent event, const std::optional<HostAddress>& host, std::error_code) override {
-    const std::lock_guard lock(mutex_);
-    events_.emplace_back(event, host);
-    changed_.notify_all();
-  }
-
-  // Whether the event happens about that host, or has happened.
-  bool await(TcpEvent event, const HostAddress& host) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] {
-      return std::ranges::count(events_, std::pair(event, std::optional(host))) > 0;
-    });
-  }
-
-  bool has(TcpEvent event) {
-    const std::lock_guard lock(mutex_);
-    return std::ranges::any_of(events_, [&](const auto& seen) { return seen.first == event; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::pair<TcpEvent, std::optional<HostAddress>>> events_;
-};
-
-struct Options {
-  engine::RegistryOptions registry;
-  engine::EngineOptions engine;
-  transport::TcpOptions tcp{.listen = {{kLoopback, 0}}};
-};
-
-class TestServer {
- public:
-  explicit TestServer(const Options& options = {}, engine::ChangeLog* changes = nullptr)
-      : registry_(options.registry, random_),
-        server_(registry_, options.engine, options.tcp, random_, &observer_, changes) {}
-  ~TestServer() {
-    server_.check_invariants();
-    server_.stop();
-    server_.check_invariants();
-    registry_.check_invariants();
-  }
-
-  // Listens and starts.
-  TestServer& serve() {
-    const auto error = server_.listen();
-    if (error.has_value()) throw std::system_error(error->error);
-    server_.start();
-    return *this;
-  }
-
-  transport::TcpServer& server() { return server_; }
-  RecordingObserver& observer() { return observer_; }
-  Endpoint endpoint() const { return server_.endpoints().front(); }
-  SocketClient connect(const HostAddress& from = kLoopback) {
-    return SocketClient(endpoint(), {.from = from});
-  }
-  std::uint64_t answers(engine::Outcome outcome) const {
-    return server_.counters().engine.answers[static_cast<std::size_t>(outcome)];
-  }
-
- private:
-  SeededRandom random_{1};
-  RecordingObserver observer_;
-  engine::Registry registry_;
-  transport::TcpServer server_;
-};
-
-// Whether something that is under way comes about.
-template <typename Condition>
-bool eventually(Condition condition) {
-  const auto give_up = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > give_up) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
-// One request and its answer: whoever gets it has been accepted, and was just active.
-bool is_served(SocketClient& client, std::string_view nick = "someone") {
-  client.send(register_request(nick, 3333));
-  return client.receive(kSuccessLine.size()) == kSuccessLine;
-}
-
-bool has_ipv6() {
-  TestServer server({.tcp = {.listen = {{kIpv6Loopback, 0}}}});
-  return !server.server().listen().has_value();
-}
-
-// A server whose list is so long that no socket takes many of them.
-class LongLists {
- public:
-  static constexpr std::size_t kPeers = 10'000;
-
-  static Options options() {
-    Options options;
-    options.registry.peers_per_host_max = kPeers;
-    options.engine.answer_peers_max = kPeers;
-    return options;
-  }
-
-  static void fill(TestServer& server) {
-    std::string requests;
-    for (std::size_t i = 0; i < kPeers; ++i) {
-      requests += register_request("peer" + std::to_string(i), 60'000);
-    }
-    SocketClient client = server.connect();
-    client.send(requests);
-    EXPECT_EQ(client.receive(kPeers * kSuccessLine.size()).size(), kPeers * kSuccessLine.size());
-  }
-
-  static constexpr std::string_view kQuery = "PQuery P2Pv1\n\npeer0\n";
-
-  // The answer to it.
-  static std::string list() {
-    std::string list = "Response 20 P2Pv1\n\n[";
-    for (std::size_t i = 0; i < kPeers; ++i) list += "'127.0.0.1:60000', ";
-    list.resize(list.size() - 2);
-    return list + "]\n";
-  }
-};
-
-// A store that has everything at once when it is asked for a commit. Until it was told of all
-// changes, each makes a client send the next request, so that there is always one that is ready.
-class StoreWithEagerClients final : public engine::ChangeLog {
- public:
-  // More than a server makes while it lets a commit wait, and fewer than hold a connection up.
-  static constexpr std::size_t kChangesOfAClient = engine::limits::kHeldAnswersMax - 1;
-  static constexpr std::size_t kClients = 8;
-  static constexpr std::size_t kChanges = kClients * kChangesOfAClient;
-
-  void start(TestServer& server) {
-    server_ = &server.server();
-    for (std::size_t i = 0; i < kClients; ++i) clients_.push_back(server.connect());
-    clients_[0].send(kRequest);
-  }
-  // All clients get their answers and go.
-  void finish() {
-    constexpr std::size_t kBytes = kChangesOfAClient * kSuccessLine.size();
-    for (SocketClient& client : clients_) EXPECT_EQ(client.receive(kBytes).size(), kBytes);
-    clients_.clear();
-  }
-  // How often it was asked.
-  std::size_t commits() const { return commits_; }
-
-  void append(const engine::Change&) override {}
-  bool accepts() override { return true; }
-  std::optional<engine::Ticket> ticket() override {
-    if (++changes_ < kChanges) clients_[changes_ % kClients].send(kRequest);
-    return changes_.load();
-  }
-  void commit_soon() override {
-    ++commits_;
-    server_->resolve(changes_, engine::Verdict::kDurable);
-  }
-
- private:
-  static constexpr std::string_view kRequest = "Register P2Pv1\n\neager\n80\n";
-
-  transport::TcpServer* server_ = nullptr;
-  std::vector<SocketClient> clients_;
-  std::atomic<std::size_t> changes_ = 0;
-  std::atomic<std::size_t> commits_ = 0;
-};
-
-// Holds the server's thread up in a change until it is let go: whatever clients send meanwhile
-// arrives in one turn.
-class Gate final : public engine::ChangeLog {
- public:
-  void append(const engine::Change&) override {
-    if (!is_closed_) return;
-    is_reached_ = true;
-    is_reached_.notify_all();
-    is_closed_.wait(true);
-  }
-  bool accepts() override { return true; }
-  std::optional<engine::Ticket> ticket() override { return std::nullopt; }
-
-  // Until `open` the server's thread waits for it.
-  void close_by(SocketClient& client) {
-    is_reached_ = false;
-    is_closed_ = true;
-    client.send(kRequest);
-    is_reached_.wait(false);
-  }
-  void open(SocketClient& client) {
-    is_closed_ = false;
-    is_closed_.notify_all();
-    EXPECT_EQ(client.receive(kSuccessLine.size()), kSuccessLine);
-  }
-
- private:
-  // Changes no list of `LongLists`.
-  static constexpr std::string_view kRequest = "Register P2Pv1\n\npeer0\n60000\n";
-
-  std::atomic<bool> is_closed_ = false;
-  std::atomic<bool> is_reached_ = false;
-};
 
 // ---- Listening ----
 
@@ -335,73 +110,6 @@ TEST(TcpServer, ServesFiveHundredConnectionsAtOnce) {
   EXPECT_EQ(server.server().counters().connections_open, clients.size());
 }
 
-TEST(TcpServer, ServesWhatArrivesOnManyConnectionsInOneTurn) {
-  Gate gate;
-  TestServer server(LongLists::options(), &gate);
-  server.serve();
-  LongLists::fill(server);
-  const std::string list = LongLists::list();
-  SocketClient keeper = server.connect();
-
-  // Many small requests, among them some of all kinds: more than a batch has, a list so long that
-  // it is sent before the others, an unfinished request, one that is refused, one that closes, and
-  // a stream that ends.
-  constexpr std::size_t kClients = 40;
-  constexpr std::size_t kMany = engine::limits::kBatchRequestsMax + 1;
-  struct Asked {
-    std::string request;
-    std::string answer;
-    std::string rest;
-    std::string answer_to_rest;
-  };
-  const auto asked = [&](std::size_t client) -> Asked {
-    const std::string keep_alive = "KeepAlive P2Pv1\n\npeer" + std::to_string(client) + "\n";
-    const std::string success(kSuccessLine);
-    switch (client % 8) {
-      case 0: {
-        Asked many;
-        for (std::size_t i = 0; i < kMany; ++i) {
-          many.request += keep_alive;
-          many.answer += success;
-        }
-        return many;
-      }
-      case 1:
-        return {std::string(LongLists::kQuery), list, "", ""};
-      case 2:
-        return {keep_alive + keep_alive.substr(0, 12), success, keep_alive.substr(12), success};
-      case 3:
-        return {"Leave P2Pv1\n\nnobody\n", "Response 400 P2Pv1\n\nBad message: not registered\n",
-                "", ""};
-      case 4:
-        return {keep_alive + "Hello\n" + keep_alive,
-                success + "Response 400 P2Pv1\n\nBad message: malformed first line", "", ""};
-      default:
-        return {keep_alive, success, "", ""};
-    }
-  };
-
-  std::vector<SocketClient> clients;
-  for (std::size_t i = 0; i < kClients; ++i) clients.push_back(server.connect());
-  gate.close_by(keeper);
-  for (std::size_t i = 0; i < kClients; ++i) {
-    clients[i].send(asked(i).request);
-    if (i % 8 == 5) clients[i].half_close();
-  }
-  gate.open(keeper);
-  for (std::size_t i = 0; i < kClients; ++i) {
-    const Asked expected = asked(i);
-    EXPECT_TRUE(clients[i].receive(expected.answer.size()) == expected.answer) << "client " << i;
-  }
-  server.server().check_invariants();
-  for (std::size_t i = 0; i < kClients; ++i) {
-    const Asked expected = asked(i);
-    if (expected.rest.empty()) continue;
-    clients[i].send(expected.rest);
-    EXPECT_EQ(clients[i].receive(expected.answer_to_rest.size()), expected.answer_to_rest);
-  }
-}
-
 TEST(TcpServer, HalfCloseEndsARequestAndTheAnswerStillComes) {
   TestServer server;
   server.serve();
@@ -461,39 +169,6 @@ TEST(TcpServer, ClientThatReadsLateGetsEveryAnswer) {
   }
 }
 
-TEST(TcpServer, FlooderLeavesTurnsToOthers) {
-  TestServer server;
-  server.serve();
-  SocketClient flooder = server.connect();
-  ASSERT_TRUE(is_served(flooder, "flooder"));
-  std::string requests;
-  while (requests.size() < engine::limits::kReadBytesMax) {
-    requests += "KeepAlive P2Pv1\n\nflooder\n";
-  }
-  std::atomic<bool> is_over = false;
-  std::thread flood([&] {
-    while (!is_over) flooder.send(requests);
-  });
-  std::thread reading([&] { flooder.receive_to_end(); });
-
-  SocketClient client = server.connect(kOtherLoopback);
-  for (int i = 0; i < 100; ++i) EXPECT_TRUE(is_served(client, "patient"));
-  is_over = true;
-  flood.join();
-  flooder.half_close();
-  reading.join();
-}
-
-TEST(TcpServer, CommitWaitsOnlySoLongForThoseWhoSendMeanwhile) {
-  StoreWithEagerClients store;
-  TestServer server({}, &store);
-  server.serve();
-  store.start(server);
-  store.finish();
-  EXPECT_GT(store.commits(), 1u) << "it waited for all of them";
-  EXPECT_LT(store.commits(), StoreWithEagerClients::kChanges) << "it never waited";
-}
-
 TEST(TcpServer, SteadyStateAllocatesNothing) {
   TestServer server;
   server.serve();
@@ -509,39 +184,6 @@ TEST(TcpServer, SteadyStateAllocatesNothing) {
 
   const AllocationCounter allocations;
   for (int i = 0; i < 1000; ++i) keep_alive();
-  EXPECT_EQ(allocations.count(), 0u);
-}
-
-TEST(TcpServer, ManyInSteadyStateAllocateNothingThoughListsWereLong) {
-  Gate gate;
-  TestServer server(LongLists::options(), &gate);
-  server.serve();
-  LongLists::fill(server);
-  const std::string list = LongLists::list();
-  SocketClient keeper = server.connect();
-  std::vector<SocketClient> clients;
-  for (int i = 0; i < 30; ++i) clients.push_back(server.connect());
-
-  // All in one turn, so that there are as many buffers as there ever need be; and some that are
-  // longer than what is kept.
-  const auto in_one_turn = [&](std::string_view request, std::string& answer) {
-    gate.close_by(keeper);
-    for (SocketClient& client : clients) client.send(request);
-    gate.open(keeper);
-    for (SocketClient& client : clients) client.receive_exactly(answer);
-  };
-  std::string long_answer(list.size(), ' ');
-  std::string answer(kSuccessLine.size(), ' ');
-  in_one_turn(LongLists::kQuery, long_answer);
-  EXPECT_TRUE(long_answer == list);
-  const std::string request = "KeepAlive P2Pv1\n\npeer1\n";
-  for (int i = 0; i < 3; ++i) in_one_turn(request, answer);
-
-  const AllocationCounter allocations;
-  for (int i = 0; i < 100; ++i) {
-    for (SocketClient& client : clients) client.send(request);
-    for (SocketClient& client : clients) client.receive_exactly(answer);
-  }
   EXPECT_EQ(allocations.count(), 0u);
 }
 
@@ -715,4 +357,4 @@ TEST(TcpServer, StopDoesNotWaitForAClientThatNeverReads) {
 }
 
 }  // namespace
-}  // namespace rollcall::tests
+}  // namespace rollcall::tests::on_tcp
