@@ -99,9 +99,9 @@ inline constexpr std::size_t kOutputHighMark = std::size_t{64} << 10;
 // for it: ten thousand clients that send on and on while the disk is stuck pin some hundred
 // megabytes. A client with 64 requests in flight never comes near it.
 inline constexpr std::size_t kHeldAnswersMax = 256;
-// One thread's waiting output, beside that of the connections that are being served: two marks and
-// an answer at the most. Where it would be more, the connections whose output made no progress for
-// the longest time are reset.
+// One thread's waiting output, beside that of the connections that are being served: three marks
+// and an answer at the most. Where it would be more, the connections whose output made no progress
+// for the longest time are reset.
 inline constexpr std::size_t kOutputTotalMax = std::size_t{256} << 20;
 // One read: a full batch of long requests, and a flooder's fair share of a turn.
 inline constexpr std::size_t kReadBytesMax = std::size_t{64} << 10;
@@ -150,8 +150,8 @@ static_assert(kWheelSlot * 2 < kTtlMin);
 static_assert(kReadBytesMax >= kRequestBytesMax);
 static_assert(kHeldAnswersMax >= kBatchRequestsMax);
 static_assert(kShardsMax >= kThreadsMax / 2);
-// A whole answer fits beside two full marks without reaching the thread's total.
-static_assert(2 * kOutputHighMark + kAnswerPeersMax * kPeerTextBytesMax < kOutputTotalMax);
+// A whole answer fits beside three full marks without reaching the thread's total.
+static_assert(3 * kOutputHighMark + kAnswerPeersMax * kPeerTextBytesMax < kOutputTotalMax);
 static_assert(kStopTime < 1s);
 
 }  // namespace rollcall::engine::limits
