@@ -252,12 +252,7 @@ std::string ArrivalsTrial::compare() {
   return "";
 }
 
-// A batch is decided shard by shard, so only the order within each is the same.
 bool ArrivalsTrial::were_told_the_same() {
-  on_both([](Server& server) {
-    std::ranges::stable_sort(server.log.told, {},
-                             [](const ToldChange& told) { return told.change.shard; });
-  });
   const auto is_same = [](const ToldChange& one, const ToldChange& other) {
     const auto all_of = [](const engine::Change& c) {
       return std::tie(c.shard, c.sequence, c.extent, c.host, c.port, c.active, c.has_cookie,
@@ -266,7 +261,10 @@ bool ArrivalsTrial::were_told_the_same() {
     return one.nick == other.nick && all_of(one.change) == all_of(other.change) &&
            one.change.cookie == other.change.cookie;
   };
-  const bool are_same = std::ranges::equal(together_.log.told, in_turn_.log.told, is_same);
+  const auto all_are_same = [&](const auto& one, const auto& other) {
+    return one.first == other.first && std::ranges::equal(one.second, other.second, is_same);
+  };
+  const bool are_same = std::ranges::equal(together_.log.told, in_turn_.log.told, all_are_same);
   on_both([](Server& server) { server.log.told.clear(); });
   return are_same;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -61,7 +62,7 @@ class ArrivalsTrial {
   // resolves them.
   struct Log final : engine::ChangeLog {
     explicit Log(bool holds_answers) : holds(holds_answers) {}
-    void append(const engine::Change& change) override { told.emplace_back(change); }
+    void append(const engine::Change& change) override { told[change.shard].emplace_back(change); }
     bool accepts() override { return is_accepting; }
     std::optional<engine::Ticket> ticket() override {
       return holds ? std::optional(++last_ticket) : std::nullopt;
@@ -70,7 +71,8 @@ class ArrivalsTrial {
     bool holds;
     bool is_accepting = true;
     engine::Ticket last_ticket = 0;
-    std::vector<ToldChange> told;
+    // By shard: a batch is decided shard by shard, so only the order within each is the same.
+    std::map<std::uint32_t, std::vector<ToldChange>> told;
   };
 
   struct Server {
