@@ -49,7 +49,7 @@ std::size_t Engine::receive(SessionId id, std::span<const std::byte> bytes, Time
 std::size_t Engine::receive(std::span<Arrival> arrivals, Time time) {
   std::size_t taken = 0;
   std::size_t answer_bytes = 0;
-  while (taken < arrivals.size() && answer_bytes <= limits::kOutputHighMark) {
+  while (taken < arrivals.size() && answer_bytes + list_bytes_ <= limits::kOutputHighMark) {
     Arrival& arrival = arrivals[taken++];
     const std::size_t before = arrival.out->size();
     sessions_.touch(arrival.session, time.now);
@@ -82,23 +82,23 @@ void Engine::receive(Arrival& arrival, Time time) {
     assign(first, arrival, start);
     const bool is_full = batch_.size == batch_.messages.size();
     const bool is_all = start + batch_.ends[batch_.size - 1] == text.size();
-    if (is_all && !is_full && may_wait(first)) return;
+    // Others may stand beside them: changes have short answers.
+    if (is_all && !is_full && list_bytes_ <= limits::kOutputHighMark) return;
     // What follows is parsed when these are answered.
     answer_batch(time);
   }
 }
 
-bool Engine::may_wait(std::size_t first) const {
-  return std::all_of(
-      &batch_.messages[first], batch_.messages.data() + batch_.size, [](const Message& message) {
-        return message.outcome != Outcome::kSuccess || message.request.method != Method::kPQuery;
-      });
-}
-
 void Engine::assign(std::size_t first, Arrival& arrival, std::size_t start) {
   parts_[parts_size_++] = {&arrival, start, batch_.size};
   const HostAddress& host = sessions_[arrival.session].host();
-  for (std::size_t i = first; i < batch_.size; ++i) operations_[i].from = &host;
+  for (std::size_t i = first; i < batch_.size; ++i) {
+    operations_[i].from = &host;
+    const Message& message = batch_.messages[i];
+    if (message.outcome == Outcome::kSuccess && message.request.method == Method::kPQuery) {
+      list_bytes_ += peers_max(message.request) * limits::kPeerTextBytesMax;
+    }
+  }
 }
 
 void Engine::answer_batch(Time time) {
@@ -113,7 +113,7 @@ void Engine::answer_batch(Time time) {
       if (next == part->end) ++part;
     }
   }
-  batch_.size = parts_size_ = 0;
+  batch_.size = parts_size_ = list_bytes_ = 0;
 }
 
 std::size_t Engine::answer_part(const Part& part, std::size_t next, const Run& run, Time time) {
@@ -248,14 +248,14 @@ void Engine::release_unknown(SessionId id, OutputBuffer& out) {
 
 void Engine::write_list(ServerResponse& response, const Request& request, Instant now,
                         OutputBuffer& out) {
-  std::size_t peers_max = options_.answer_peers_max;
-  if (request.limit != 0) {
-    peers_max = request.limit;
-    response.total = registry_.active();
-  }
+  if (request.limit != 0) response.total = registry_.active();
   writer_.write_list(response, out, [&](OutputBuffer& list) {
-    registry_.append_listing(peers_max, samples_, now, list);
+    registry_.append_listing(peers_max(request), samples_, now, list);
   });
+}
+
+std::size_t Engine::peers_max(const Request& query) const {
+  return query.limit != 0 ? query.limit : options_.answer_peers_max;
 }
 
 void Engine::quiet(SessionId id, Time time, OutputBuffer& out) {

@@ -161,9 +161,6 @@ class Engine {
   void receive(Arrival& arrival, Time time);
   // The messages of the batch from `first` on make a part.
   void assign(std::size_t first, Arrival& arrival, std::size_t start);
-  // Whether messages from `first` on may be answered later, when others stand beside them: changes
-  // may, for their answers are short.
-  bool may_wait(std::size_t first) const;
   // Answers the messages of the batch, each session's until its output is over its mark; the first
   // one always. Leaves the batch empty.
   void answer_batch(Time time);
@@ -180,6 +177,7 @@ class Engine {
   bool may_execute(SessionId id, const OutputBuffer& out) const;
   void release_unknown(SessionId id, OutputBuffer& out);
   void write_list(ServerResponse& response, const Request& request, Instant now, OutputBuffer& out);
+  std::size_t peers_max(const Request& query) const;
 
   Instant idle_deadline(SessionId id) const;
   void close_session(SessionId id);
@@ -204,6 +202,7 @@ class Engine {
   MessageBatch batch_;
   std::array<Part, limits::kBatchRequestsMax> parts_;
   std::size_t parts_size_ = 0;
+  std::size_t list_bytes_ = 0;  // that the lists of the batch may take
   std::array<Operation, limits::kBatchRequestsMax> operations_;  // that the messages ask for
 
   EngineCounters counters_;

@@ -26,6 +26,7 @@ constexpr std::array kTexts = std::to_array<std::string_view>({
     "KeepAlive P2Pv1\n\na\n",
     "Leave P2Pv1\n\nb\n",
     "PQuery P2Pv1\n\na\n",
+    "PQuery P2Pv1\nLimit: 50\n\nb\n",  // more than there are
     "PQuery P2Pv1\n\nc\nLeave P2Pv1\n\nc\n",
     "Register P2Pv1\nContentLength: 4\n\ne\n80",
     "\n",  // may be the line end behind what was framed by its length

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +28,8 @@ using tests::kSuccessLine;
 const HostAddress kHome = HostAddress::v4(10, 0, 0, 1);
 const HostAddress kAway = HostAddress::v4(10, 0, 0, 2);
 
-std::string register_text(std::string_view nick) {
-  return "Register P2Pv1\n\n" + std::string(nick) + "\n80\n";
+std::string register_text(std::string_view nick, std::size_t port = 80) {
+  return "Register P2Pv1\n\n" + std::string(nick) + '\n' + std::to_string(port) + '\n';
 }
 
 TEST(Arrivals, ComeToTheSameTogetherAndOneAfterTheOther) {
@@ -173,6 +175,37 @@ TEST_F(TwoArrivals, MayHaveMoreRequestsThanABatch) {
     EXPECT_EQ(away_out_.view(), std::string(kSuccessLine) + std::string(kSuccessLine));
     home_out_.clear();
     away_out_.clear();
+  }
+}
+
+// Samples of one batch follow each other on the list, so they say who stood in it together.
+TEST(Arrivals, ShareABatchWhileItsListsHaveAMarkfulOfBytes) {
+  constexpr std::size_t kPeersTogether = limits::kOutputHighMark / limits::kPeerTextBytesMax;
+  constexpr std::size_t kFirst = limits::kLimitMax;
+  constexpr std::size_t kThird = 100;
+  for (const bool is_over : {false, true}) {
+    const std::size_t second = kPeersTogether - kFirst + (is_over ? 1 : 0);
+    const std::size_t peers = kFirst + second + kThird;
+    EngineUnderTest under_test;
+    for (std::size_t i = 0; i < peers; ++i) {
+      const auto host = HostAddress::v4(10, 0, static_cast<std::uint8_t>(i / 250), 1);
+      under_test.ask(host, register_text("peer-" + std::to_string(i), 1 + i));
+    }
+    std::vector<std::string> texts;
+    std::array<OutputBuffer, 3> outs;
+    std::vector<Arrival> arrivals;
+    for (const std::size_t limit : {kFirst, second, kThird}) {
+      texts.push_back("PQuery P2Pv1\nLimit: " + std::to_string(limit) + "\n\npeer-0\n");
+    }
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      arrivals.push_back({under_test.open(kHome), bytes_of(texts[i]), &outs[i]});
+    }
+    EXPECT_EQ(under_test.engine().receive(arrivals, under_test.time()), 3u);
+    std::set<std::string> listed;
+    for (const OutputBuffer& out : outs) {
+      for (const std::string& address : tests::addresses_in(out.view())) listed.insert(address);
+    }
+    EXPECT_EQ(listed.size() == peers, !is_over) << listed.size() << " of " << peers;
   }
 }
 
