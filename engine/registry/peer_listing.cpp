@@ -29,11 +29,14 @@ PeerListing::PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t
       generator_(generator),
       draws_{generator_.next(), generator_.next()},
       order_(memory),
-      rendered_slots_max_(std::max<std::size_t>(1, rendered_bytes_max / sizeof(RenderedChunk))) {}
+      rendered_slots_max_(
+          std::max<std::size_t>(1, rendered_bytes_max / (sizeof(RenderedChunk) + sizeof(Rest)))) {}
 
 PeerListing::~PeerListing() {
   for (RenderedChunk* chunk : rendered_) {
-    if (chunk != nullptr) memory_.deallocate(chunk, sizeof(RenderedChunk), alignof(RenderedChunk));
+    if (chunk == nullptr) continue;
+    if (chunk->rest != nullptr) memory_.deallocate(chunk->rest, sizeof(Rest), alignof(Rest));
+    memory_.deallocate(chunk, sizeof(RenderedChunk), alignof(RenderedChunk));
   }
 }
 
@@ -112,10 +115,20 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
       for (; i < to && listed < peers_max; ++i) listed += chunk.ends[i] != chunk.ends[i + 1];
       to = i;
     }
-    out.append({chunk.text.data() + chunk.ends[from],
-                static_cast<std::size_t>(chunk.ends[to] - chunk.ends[from])});
+    append_text(chunk, from, to, out);
   }
   return listed;
+}
+
+void PeerListing::append_text(const RenderedChunk& chunk, std::size_t from, std::size_t to,
+                              OutputBuffer& out) {
+  const std::size_t begin = chunk.ends[from];
+  const std::size_t end = chunk.ends[to];
+  const std::string_view text(chunk.text.data(), std::min(end, kTextBytes));
+  if (begin < text.size()) out.append(text.substr(begin));
+  if (end <= kTextBytes) return;
+  const std::string_view rest(chunk.rest->data(), end - kTextBytes);
+  out.append(rest.substr(std::max(begin, kTextBytes) - kTextBytes));
 }
 
 void PeerListing::prefetch(std::size_t chunk) const {
@@ -125,7 +138,9 @@ void PeerListing::prefetch(std::size_t chunk) const {
   if (!is_current_[chunk] || is_slot_shared) return prefetch_entries(chunk);
   // It was rendered, and into this slot.
   const char* const bytes = reinterpret_cast<const char*>(rendered_[chunk]);
-  for (std::size_t at = 0; at < kPrefetchedBytes; at += 64) __builtin_prefetch(bytes + at, 0, 1);
+  for (std::size_t at = 0; at < sizeof(RenderedChunk); at += 64) {
+    __builtin_prefetch(bytes + at, 0, 1);
+  }
 }
 
 void PeerListing::prefetch_entries(std::size_t chunk) const {
@@ -135,13 +150,13 @@ void PeerListing::prefetch_entries(std::size_t chunk) const {
 }
 
 const PeerListing::RenderedChunk& PeerListing::rendered(std::size_t chunk, Instant now) {
-  RenderedChunk*& slot = rendered_[chunk % rendered_.size()];
+  const std::size_t slots = rendered_.size();
+  RenderedChunk*& slot = rendered_[chunk < slots ? chunk : chunk % slots];
   if (slot == nullptr) {
-    void* const memory = memory_.allocate(sizeof(RenderedChunk), alignof(RenderedChunk));
-    slot = new (memory) RenderedChunk;
+    slot = new (memory_.allocate(sizeof(RenderedChunk), alignof(RenderedChunk))) RenderedChunk;
     ++rendered_chunks_;
-    render(*slot, chunk, now);
-  } else if (slot->chunk != chunk || !is_current_[chunk] || now >= slot->earliest_deadline) {
+  }
+  if (slot->chunk != chunk || !is_current_[chunk] || now >= slot->earliest_deadline) {
     render(*slot, chunk, now);
   }
   return *slot;
@@ -151,29 +166,40 @@ void PeerListing::render(RenderedChunk& into, std::size_t chunk, Instant now) {
   prefetch_entries(chunk);
   const std::size_t first = chunk * kChunkPeers;
   const std::size_t last = std::min(size_, first + kChunkPeers);
-  into.chunk = chunk;
+  into.chunk = kNoChunk;  // until it is done: there may be no memory for the rest
   into.earliest_deadline = kNever;
   into.listed = 0;
   into.ends[0] = 0;
+  std::array<char, kTextBytes + kRestBytesMax> text;
   std::size_t end = 0;
   for (std::size_t i = 0; i < kChunkPeers; ++i) {
     if (first + i < last) {
       const ClientEntry& entry = pool_[at(first + i)];
       if (entry.deadline > now) {
-        end += write_peer(entry, into.text.data() + end);
+        end += write_peer(entry, text.data() + end);
         into.earliest_deadline = std::min(into.earliest_deadline, entry.deadline);
         ++into.listed;
       }
     }
     into.ends[i + 1] = static_cast<std::uint16_t>(end);
   }
+  std::memcpy(into.text.data(), text.data(), std::min(end, kTextBytes));
+  if (end > kTextBytes) {
+    if (into.rest == nullptr) {
+      into.rest = new (memory_.allocate(sizeof(Rest), alignof(Rest))) Rest;
+      ++rests_;
+    }
+    std::memcpy(into.rest->data(), text.data() + kTextBytes, end - kTextBytes);
+  }
+  into.chunk = chunk;
   is_current_[chunk] = true;
 }
 
 std::size_t PeerListing::order_bytes() const { return order_.bytes() + is_current_.capacity() / 8; }
 
 std::size_t PeerListing::rendered_bytes() const {
-  return rendered_chunks_ * sizeof(RenderedChunk) + rendered_.size() * sizeof(rendered_[0]);
+  return rendered_chunks_ * sizeof(RenderedChunk) + rests_ * sizeof(Rest) +
+         rendered_.size() * sizeof(rendered_[0]);
 }
 
 void PeerListing::check_invariants() const {
@@ -183,25 +209,32 @@ void PeerListing::check_invariants() const {
     ROLLCALL_ASSERT(entry.list_position == position);
   }
   std::size_t rendered = 0;  // behind the last of them there is nothing
-  for (const RenderedChunk* slot : rendered_) {
+  std::size_t rests = 0;
+  for (const RenderedChunk* const slot : rendered_) {
     if (rendered == rendered_chunks_) break;
-    rendered += slot != nullptr;
-    if (slot == nullptr || slot->chunk * kChunkPeers >= size_ || !is_current_[slot->chunk])
-      continue;
-    for (std::size_t i = 0; i < kChunkPeers; ++i) {
-      const std::size_t position = slot->chunk * kChunkPeers + i;
-      if (position >= size_ || slot->ends[i] == slot->ends[i + 1]) continue;
-      const ClientEntry& entry = pool_[at(position)];
-      ROLLCALL_ASSERT(entry.deadline >= slot->earliest_deadline);
-      std::array<char, limits::kPeerTextBytesMax> text;
-      const std::size_t bytes = write_peer(entry, text.data());
-      ROLLCALL_ASSERT(
-          std::string_view(text.data(), bytes) ==
-          std::string_view(slot->text.data() + slot->ends[i],
-                           static_cast<std::size_t>(slot->ends[i + 1] - slot->ends[i])));
-    }
+    if (slot == nullptr) continue;
+    ++rendered;
+    rests += slot->rest != nullptr;
+    check_rendered(*slot);
   }
   ROLLCALL_ASSERT(rendered == rendered_chunks_);
+  ROLLCALL_ASSERT(rests == rests_);
+}
+
+void PeerListing::check_rendered(const RenderedChunk& chunk) const {
+  if (chunk.chunk == kNoChunk) return;
+  const std::size_t first = chunk.chunk * kChunkPeers;
+  if (first >= size_ || !is_current_[chunk.chunk]) return;
+  for (std::size_t i = 0; i < kChunkPeers && first + i < size_; ++i) {
+    if (chunk.ends[i] == chunk.ends[i + 1]) continue;
+    const ClientEntry& entry = pool_[at(first + i)];
+    ROLLCALL_ASSERT(entry.deadline >= chunk.earliest_deadline);
+    std::array<char, limits::kPeerTextBytesMax> text;
+    const std::size_t bytes = write_peer(entry, text.data());
+    OutputBuffer rendered;
+    append_text(chunk, i, i + 1, rendered);
+    ROLLCALL_ASSERT(rendered.view() == std::string_view(text.data(), bytes));
+  }
 }
 
 }  // namespace rollcall::engine

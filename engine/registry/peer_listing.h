@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory_resource>
+#include <string_view>
 #include <vector>
 
 #include "engine/limits.h"
@@ -73,17 +74,24 @@ class PeerListing {
   static constexpr std::size_t kBlockPeers = 4096;
   // What a list needs next is asked for so many chunks before.
   static constexpr std::size_t kChunksAhead = 2;
-  // What is asked for of a rendered chunk: as much as it has where all hosts are IPv4.
-  static constexpr std::size_t kPrefetchedBytes = 896;
+  // What the text of a chunk takes where all hosts are IPv4, and what it may take beyond that.
+  static constexpr std::size_t kTextBytes =
+      kChunkPeers * std::string_view("'255.255.255.255:65535', ").size();
+  static constexpr std::size_t kRestBytesMax = kChunkPeers * limits::kPeerTextBytesMax - kTextBytes;
 
-  struct RenderedChunk {
-    std::size_t chunk;
+  using Rest = std::array<char, kRestBytesMax>;
+  struct alignas(64) RenderedChunk {
+    std::size_t chunk = kNoChunk;
     Instant earliest_deadline;
-    std::size_t listed;
-    // Position i of the chunk is text[ends[i], ends[i + 1]), empty where the entry has expired.
+    Rest* rest = nullptr;  // null until it is needed for the first time
+    // Position i of the chunk is the text [ends[i], ends[i + 1]), empty where the entry has
+    // expired.
     std::array<std::uint16_t, kChunkPeers + 1> ends;
-    std::array<char, kChunkPeers * limits::kPeerTextBytesMax> text;
+    std::uint16_t listed;
+    std::array<char, kTextBytes> text;  // its beginning, or all of it
   };
+  static constexpr std::size_t kNoChunk = SIZE_MAX;
+
   using Block = std::array<EntryNumber, kBlockPeers>;
   // Where a block is, and a bit for each of its chunks: there may be room for twice as many.
   static constexpr std::size_t kBesideBlockBytesMax =
@@ -101,6 +109,9 @@ class PeerListing {
   void invalidate(std::size_t position);
   const RenderedChunk& rendered(std::size_t chunk, Instant now);
   void render(RenderedChunk& into, std::size_t chunk, Instant now);
+  void check_rendered(const RenderedChunk& chunk) const;
+  static void append_text(const RenderedChunk& chunk, std::size_t from, std::size_t to,
+                          OutputBuffer& out);
   // Asks for what this list, or the next sample of its batch, goes on with: the text of a chunk,
   // or the entries that it will be rendered from.
   void prefetch(std::size_t chunk) const;
@@ -121,6 +132,7 @@ class PeerListing {
   const std::size_t rendered_slots_max_;
   std::deque<RenderedChunk*> rendered_;  // null where there is none; growing moves none of them
   std::size_t rendered_chunks_ = 0;
+  std::size_t rests_ = 0;
 };
 
 }  // namespace rollcall::engine

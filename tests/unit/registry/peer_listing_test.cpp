@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <map>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -267,12 +269,54 @@ TEST(PeerListing, NeverShowsATextThatIsOutOfDate) {
   }
 }
 
+std::string text_of(const ClientEntry& entry) {
+  std::array<char, kEndpointTextBytesMax> text;
+  const std::size_t bytes = write_endpoint({entry.host, entry.port}, text.data());
+  return "'" + std::string(text.data(), bytes) + "', ";
+}
+
+// A chunk of peers, all with the longest IPv4 address but so many with another host. Asserts that
+// any part of it is listed as it should be, and returns the memory of the text.
+std::size_t rendered_bytes_with(std::size_t others, std::string_view host) {
+  constexpr std::uint16_t kFirstPort = 60'000;
+  ListingUnderTest under_test;
+  for (std::uint16_t i = 0; i < kChunk; ++i) {
+    const std::uint16_t port = kFirstPort + i;
+    under_test.add(port);
+    under_test.entry(port).host = parse_host(i < others ? host : "255.255.255.255").value();
+  }
+  std::vector<std::string> texts;
+  for (const std::uint16_t port : under_test.list())
+    texts.push_back(text_of(under_test.entry(port)));
+  for (std::size_t first = 0; first <= kChunk; ++first) {
+    std::string expected;
+    for (std::size_t last = first; last <= kChunk; ++last) {
+      OutputBuffer out;
+      EXPECT_EQ(under_test.listing().append(first, last, kAll, kNow, out), last - first);
+      EXPECT_EQ(out.view(), expected);
+      if (last < kChunk) expected += texts[last];
+    }
+  }
+  return under_test.listing().rendered_bytes();
+}
+
+TEST(PeerListing, HasRoomElsewhereForTextBeyondThatOfIpv4) {
+  const std::size_t ipv4_bytes = rendered_bytes_with(0, "");
+  EXPECT_EQ(rendered_bytes_with(kChunk, "10.0.0.1"), ipv4_bytes);
+  EXPECT_EQ(rendered_bytes_with(1, "1111:2222::33"), ipv4_bytes);   // as long as the others
+  EXPECT_GT(rendered_bytes_with(1, "1111:2222::333"), ipv4_bytes);  // a byte longer
+  EXPECT_GT(rendered_bytes_with(kChunk, "1111:2222:3333:4444:5555:6666:7777:8888"), ipv4_bytes);
+}
+
 TEST(PeerListing, KeepsRenderedTextWithinItsBound) {
   constexpr std::size_t kBound = 100'000;
   ListingUnderTest under_test(1, kBound);
   under_test.add_up_to(20'000);
+  for (const auto& [port, number] : under_test.numbers()) {
+    under_test.entry(port).host = *parse_host("1111:2222:3333:4444:5555:6666:7777:8888");
+  }
   under_test.list();
-  EXPECT_GT(under_test.listing().rendered_bytes(), kBound / 2);
+  EXPECT_GT(under_test.listing().rendered_bytes(), kBound / 10 * 9);
   EXPECT_LE(under_test.listing().rendered_bytes(), kBound + 1000);
 }
 
