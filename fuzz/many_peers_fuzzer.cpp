@@ -169,7 +169,8 @@ class Crowd {
 
   void take_over(Method method, Peer& peer, bool was_active, bool is_stranger, std::size_t from,
                  Outcome outcome) {
-    if (!was_active) peer.is_counted = false;  // the registry has looked at it
+    // The registry has looked at it; but a query changes nothing.
+    if (!was_active && method != Method::kPQuery) peer.is_counted = false;
     if (was_active && is_stranger) {
       if (outcome != Outcome::kOtherHost) fuzz::broken("a stranger is not refused");
       return;
@@ -317,7 +318,6 @@ class Crowd {
     }
     engine_->close(session);
     has_listed_ = true;
-    if (!is_active(peer)) peers_[number].is_counted = false;
   }
 
   // A new registry is restored from the entries of the old one, the last ones first.

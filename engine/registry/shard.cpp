@@ -96,6 +96,11 @@ void Shard::execute(Operation& operation, const BatchContext& context) {
   EntryNumber number = operation.candidate;
   if (!is_of(number, request.nick)) number = find(request.nick, operation.hash);
   if (number != kNoEntry && has_ended(pool_[number], now_)) {
+    // A query changes nothing, so that it does not matter to lists who asks beside them.
+    if (request.method == Method::kPQuery) {
+      operation.outcome = Outcome::kNotRegistered;
+      return;
+    }
     expire(number);
     number = find(request.nick, operation.hash);
   }

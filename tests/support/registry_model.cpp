@@ -102,15 +102,15 @@ bool RegistryModel::may_be_admitted_as(Outcome outcome, std::string_view nick,
 }
 
 std::string RegistryModel::apply(const engine::Operation& operation, const HostAddress& host,
-                                 bool open_query, engine::Time time, const Change* told) {
+                                 engine::Time time, const Change* told) {
   now_ = latest(time.now);
   const Request& request = *operation.request;
-  if (request.method == Method::kPQuery && open_query) return told == nullptr ? "" : "a change";
+  if (request.method == Method::kPQuery) return told == nullptr ? "" : "a change told";
 
   const auto found = entries_.find(request.nick);
   if (found != entries_.end()) note_expiry(found->second, now_);
   mark_those_that_may_be_forgotten();
-  const bool changes = operation.outcome == Outcome::kSuccess && request.method != Method::kPQuery;
+  const bool changes = operation.outcome == Outcome::kSuccess;
   if (changes != (told != nullptr)) return changes ? "no change told" : "a change told";
   if (!changes) return "";
   if (told->nick != request.nick) return "told of another nick";

@@ -33,9 +33,9 @@ class RegistryModel {
                    const engine::HostAddress& host, bool open_query, engine::Instant now) const;
 
   // Takes over that an operation came to `outcome`, and that `told` was told of it, which is null
-  // if nothing was. Returns what is wrong with `told`; empty if nothing.
+  // if nothing was. Returns what is wrong with `told`; empty if nothing. A query changes nothing.
   std::string apply(const engine::Operation& operation, const engine::HostAddress& host,
-                    bool open_query, engine::Time time, const engine::Change* told);
+                    engine::Time time, const engine::Change* told);
 
   // The whole registry was swept at `now`.
   void sweep(engine::Instant now);

@@ -145,7 +145,7 @@ std::string RegistryTrial::execute_batch() {
     const bool changes = operation.outcome == engine::Outcome::kSuccess &&
                          operation.request->method != Method::kPQuery;
     const engine::Change* change = changes ? told.take(operation.request->nick) : nullptr;
-    std::string wrong = model_.apply(operation, host, open_query, time, change);
+    std::string wrong = model_.apply(operation, host, time, change);
     if (!wrong.empty()) return wrong;
     if (changes && operation.request->cookie_header == CookieHeader::kNew) {
       last_issued_ = operation.issued;
