@@ -48,13 +48,11 @@ std::size_t Engine::receive(SessionId id, std::span<const std::byte> bytes, Time
 
 std::size_t Engine::receive(std::span<Arrival> arrivals, Time time) {
   std::size_t taken = 0;
-  std::size_t answer_bytes = 0;
-  while (taken < arrivals.size() && answer_bytes + list_bytes_ <= limits::kOutputHighMark) {
+  answered_bytes_ = 0;
+  while (taken < arrivals.size() && answered_bytes_ + list_bytes_ <= limits::kOutputHighMark) {
     Arrival& arrival = arrivals[taken++];
-    const std::size_t before = arrival.out->size();
     sessions_.touch(arrival.session, time.now);
     receive(arrival, time);
-    answer_bytes += arrival.out->size() - before;
   }
   answer_batch(time);
   for (Arrival& arrival : arrivals.first(taken)) {
@@ -82,7 +80,7 @@ void Engine::receive(Arrival& arrival, Time time) {
     assign(first, arrival, start);
     const bool is_full = batch_.size == batch_.messages.size();
     const bool is_all = start + batch_.ends[batch_.size - 1] == text.size();
-    // Others may stand beside them: changes have short answers.
+    // Others may stand beside them, but no more lists in memory than a mark is meant for.
     if (is_all && !is_full && list_bytes_ <= limits::kOutputHighMark) return;
     // What follows is parsed when these are answered.
     answer_batch(time);
@@ -128,6 +126,7 @@ std::size_t Engine::answer_part(const Part& part, std::size_t next, const Run& r
     const Operation* const operation = is_executed ? &operations_[next] : nullptr;
     const std::size_t before = out.size();
     answer(message, operation, time, out);
+    answered_bytes_ += out.size() - before;
     if (is_holding) hold_back(id, message, operation, before, out);
     session.answered(message);
     ++next;
@@ -352,6 +351,9 @@ Instant Engine::longest_idle_since() const {
 }
 
 void Engine::check_invariants() const {
+  ROLLCALL_ASSERT(batch_.size == 0);
+  ROLLCALL_ASSERT(parts_size_ == 0);
+  ROLLCALL_ASSERT(list_bytes_ == 0);
   sessions_.check_invariants();
   deadlines_.check_invariants();
   held_.check_invariants();

@@ -202,7 +202,8 @@ class Engine {
   MessageBatch batch_;
   std::array<Part, limits::kBatchRequestsMax> parts_;
   std::size_t parts_size_ = 0;
-  std::size_t list_bytes_ = 0;  // that the lists of the batch may take
+  std::size_t list_bytes_ = 0;      // that the lists of the batch may take
+  std::size_t answered_bytes_ = 0;  // of answers to what arrived together, so far
   std::array<Operation, limits::kBatchRequestsMax> operations_;  // that the messages ask for
 
   EngineCounters counters_;

@@ -29,7 +29,7 @@ using engine::EntryNumber;
 using engine::Instant;
 
 constexpr std::size_t kEntriesMax = 400;
-// About what a rendered chunk takes.
+// A rendered chunk takes no more.
 constexpr std::size_t kChunkBytes = 1800;
 
 std::string text_of(const ClientEntry& entry) {

@@ -151,6 +151,7 @@ void PeerListing::prefetch_entries(std::size_t chunk) const {
 
 const PeerListing::RenderedChunk& PeerListing::rendered(std::size_t chunk, Instant now) {
   const std::size_t slots = rendered_.size();
+  // Divides only where chunks share slots.
   RenderedChunk*& slot = rendered_[chunk < slots ? chunk : chunk % slots];
   if (slot == nullptr) {
     slot = new (memory_.allocate(sizeof(RenderedChunk), alignof(RenderedChunk))) RenderedChunk;
@@ -166,7 +167,7 @@ void PeerListing::render(RenderedChunk& into, std::size_t chunk, Instant now) {
   prefetch_entries(chunk);
   const std::size_t first = chunk * kChunkPeers;
   const std::size_t last = std::min(size_, first + kChunkPeers);
-  into.chunk = kNoChunk;  // until it is done: there may be no memory for the rest
+  into.chunk = chunk;
   into.earliest_deadline = kNever;
   into.listed = 0;
   into.ends[0] = 0;
@@ -191,7 +192,6 @@ void PeerListing::render(RenderedChunk& into, std::size_t chunk, Instant now) {
     }
     std::memcpy(into.rest->data(), text.data() + kTextBytes, end - kTextBytes);
   }
-  into.chunk = chunk;
   is_current_[chunk] = true;
 }
 
@@ -208,33 +208,36 @@ void PeerListing::check_invariants() const {
     ROLLCALL_ASSERT(entry.state == EntryState::kActive);
     ROLLCALL_ASSERT(entry.list_position == position);
   }
-  std::size_t rendered = 0;  // behind the last of them there is nothing
+  std::size_t chunks = 0;  // behind the last of them there is nothing
   std::size_t rests = 0;
   for (const RenderedChunk* const slot : rendered_) {
-    if (rendered == rendered_chunks_) break;
+    if (chunks == rendered_chunks_) break;
     if (slot == nullptr) continue;
-    ++rendered;
+    ++chunks;
     rests += slot->rest != nullptr;
     check_rendered(*slot);
   }
-  ROLLCALL_ASSERT(rendered == rendered_chunks_);
+  ROLLCALL_ASSERT(chunks == rendered_chunks_);
   ROLLCALL_ASSERT(rests == rests_);
 }
 
 void PeerListing::check_rendered(const RenderedChunk& chunk) const {
-  if (chunk.chunk == kNoChunk) return;
   const std::size_t first = chunk.chunk * kChunkPeers;
   if (first >= size_ || !is_current_[chunk.chunk]) return;
+  std::size_t listed = 0;
+  OutputBuffer out;
   for (std::size_t i = 0; i < kChunkPeers && first + i < size_; ++i) {
     if (chunk.ends[i] == chunk.ends[i + 1]) continue;
+    ++listed;
     const ClientEntry& entry = pool_[at(first + i)];
     ROLLCALL_ASSERT(entry.deadline >= chunk.earliest_deadline);
     std::array<char, limits::kPeerTextBytesMax> text;
     const std::size_t bytes = write_peer(entry, text.data());
-    OutputBuffer rendered;
-    append_text(chunk, i, i + 1, rendered);
-    ROLLCALL_ASSERT(rendered.view() == std::string_view(text.data(), bytes));
+    out.clear();
+    append_text(chunk, i, i + 1, out);
+    ROLLCALL_ASSERT(out.view() == std::string_view(text.data(), bytes));
   }
+  ROLLCALL_ASSERT(listed == chunk.listed);
 }
 
 }  // namespace rollcall::engine

@@ -74,14 +74,14 @@ class PeerListing {
   static constexpr std::size_t kBlockPeers = 4096;
   // What a list needs next is asked for so many chunks before.
   static constexpr std::size_t kChunksAhead = 2;
-  // What the text of a chunk takes where all hosts are IPv4, and what it may take beyond that.
+  // What the text of a chunk takes at most where all hosts are IPv4, and what it may take beyond.
   static constexpr std::size_t kTextBytes =
       kChunkPeers * std::string_view("'255.255.255.255:65535', ").size();
   static constexpr std::size_t kRestBytesMax = kChunkPeers * limits::kPeerTextBytesMax - kTextBytes;
 
   using Rest = std::array<char, kRestBytesMax>;
   struct alignas(64) RenderedChunk {
-    std::size_t chunk = kNoChunk;
+    std::size_t chunk = SIZE_MAX;  // whose text it is; none's at first
     Instant earliest_deadline;
     Rest* rest = nullptr;  // null until it is needed for the first time
     // Position i of the chunk is the text [ends[i], ends[i + 1]), empty where the entry has
@@ -90,7 +90,6 @@ class PeerListing {
     std::uint16_t listed;
     std::array<char, kTextBytes> text;  // its beginning, or all of it
   };
-  static constexpr std::size_t kNoChunk = SIZE_MAX;
 
   using Block = std::array<EntryNumber, kBlockPeers>;
   // Where a block is, and a bit for each of its chunks: there may be room for twice as many.

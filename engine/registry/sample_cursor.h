@@ -8,7 +8,7 @@ namespace rollcall::engine {
 
 // Where on the list samples begin. The first of some at a random place; each further one, while the
 // list has as many places, where the one before it ended. So every place is as likely for each of
-// them, whoever asks several times at once is told of different peers, and what they need of
+// them, those who ask at the same time are told of different peers, and what they need of
 // memory is near.
 class SampleCursor {
  public:

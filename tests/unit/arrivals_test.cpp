@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/limits.h"
 #include "engine/random.h"
+#include "engine/wire/address_text.h"
 #include "tests/support/engine_under_test.h"
 
 // What arrives on several connections is given to the engine together.
@@ -206,6 +208,38 @@ TEST(Arrivals, ShareABatchWhileItsListsHaveAMarkfulOfBytes) {
       for (const std::string& address : tests::addresses_in(out.view())) listed.insert(address);
     }
     EXPECT_EQ(listed.size() == peers, !is_over) << listed.size() << " of " << peers;
+  }
+}
+
+// However the batches end.
+TEST(Arrivals, AreLeftOnceTheOthersHaveAMarkfulOfLists) {
+  constexpr std::size_t kHeadBytesMax = 64;
+  EngineUnderTest under_test;
+  for (std::size_t i = 0; i < 1400; ++i) {
+    const std::string host =
+        "1111:2222:3333:" + std::to_string(1000 + i / 100) + ":5555:6666:7777:8888";
+    under_test.ask(parse_host(host).value(),
+                   register_text("peer-" + std::to_string(i), 10'000 + i));
+  }
+  const std::vector<std::vector<std::size_t>> kLimits = {{50}, {1000, 285, 1}, {1000}, {285}};
+  for (const std::vector<std::size_t>& asked : kLimits) {
+    std::array<std::string, 100> texts;
+    std::array<OutputBuffer, 100> outs;
+    std::vector<Arrival> arrivals;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      texts[i] = "PQuery P2Pv1\nLimit: " + std::to_string(asked[i % asked.size()]) + "\n\npeer-0\n";
+      const auto host = parse_host("1111:2222:3333:1000:5555:6666:7777:8888").value();
+      arrivals.push_back({under_test.open(host), bytes_of(texts[i]), &outs[i]});
+    }
+    const std::size_t taken = under_test.engine().receive(arrivals, under_test.time());
+    std::size_t bytes = 0;
+    for (const OutputBuffer& out : outs) bytes += out.size();
+    const std::size_t last = asked[(taken - 1) % asked.size()];
+    EXPECT_LE(bytes,
+              limits::kOutputHighMark + last * limits::kPeerTextBytesMax + taken * kHeadBytesMax);
+    EXPECT_GT(bytes, limits::kOutputHighMark / 2);
+    EXPECT_LT(taken, texts.size());
+    for (const Arrival& arrival : arrivals) under_test.engine().close(arrival.session);
   }
 }
 
