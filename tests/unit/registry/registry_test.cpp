@@ -406,6 +406,15 @@ TEST_F(RegistryTest, NoTrafficExpiresAnEntryAndNoWallClockDoes) {
   EXPECT_TRUE(peers().empty());
 }
 
+TEST_F(RegistryTest, AQueryByWhoHasExpiredLeavesThatToTheSweep) {
+  register_alice(kHome);
+  under_test_.advance(kTtl);
+  EXPECT_EQ(ask(kHome, "PQuery P2Pv1\n\nalice\n"), answer_line(Outcome::kNotRegistered));
+  EXPECT_EQ(under_test_.registry().active(), 1u);
+  EXPECT_EQ(ask(kHome, "KeepAlive P2Pv1\n\nalice\n"), answer_line(Outcome::kNotRegistered));
+  EXPECT_EQ(under_test_.registry().active(), 0u);
+}
+
 TEST_F(RegistryTest, ASweepCountsWhoExpiredAndHowLate) {
   register_alice(kHome);
   under_test_.advance(kTtl + 3us);
