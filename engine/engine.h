@@ -93,8 +93,8 @@ class Engine {
 
   // The same for several sessions at once, each of them once, in this order: their requests wait
   // for memory together. Sets what was consumed of each arrival that it has looked at, and returns
-  // how many these are: all of them, or fewer where the answers to these have more than
-  // limits::kOutputHighMark bytes together, and are better sent before there are more.
+  // how many these are: all of them, or fewer where the answers to these may have more
+  // than limits::kOutputHighMark bytes together, and are better sent before there are more.
   std::size_t receive(std::span<Arrival> arrivals, Time time);
 
   // The connection was being read, nothing came for the quiet time, and a last read found nothing.
