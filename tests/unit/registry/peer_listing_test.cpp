@@ -27,6 +27,7 @@ constexpr Instant kLater(5000s);
 constexpr std::size_t kAll = limits::kAnswerPeersMax;
 // A chunk of the rendered cache, as peers; see PeerListing.
 constexpr std::size_t kChunk = 32;
+constexpr std::string_view kLongestHost = "1111:2222:3333:4444:5555:6666:7777:8888";
 
 // A listing whose peers are known by their port.
 class ListingUnderTest {
@@ -305,7 +306,7 @@ TEST(PeerListing, HasRoomElsewhereForTextBeyondThatOfIpv4) {
   EXPECT_EQ(rendered_bytes_with(kChunk, "10.0.0.1"), ipv4_bytes);
   EXPECT_EQ(rendered_bytes_with(1, "1111:2222::33"), ipv4_bytes);   // as long as the others
   EXPECT_GT(rendered_bytes_with(1, "1111:2222::333"), ipv4_bytes);  // a byte longer
-  EXPECT_GT(rendered_bytes_with(kChunk, "1111:2222:3333:4444:5555:6666:7777:8888"), ipv4_bytes);
+  EXPECT_GT(rendered_bytes_with(kChunk, kLongestHost), ipv4_bytes);
 }
 
 TEST(PeerListing, KeepsRenderedTextWithinItsBound) {
@@ -313,7 +314,7 @@ TEST(PeerListing, KeepsRenderedTextWithinItsBound) {
   ListingUnderTest under_test(1, kBound);
   under_test.add_up_to(20'000);
   for (const auto& [port, number] : under_test.numbers()) {
-    under_test.entry(port).host = *parse_host("1111:2222:3333:4444:5555:6666:7777:8888");
+    under_test.entry(port).host = *parse_host(kLongestHost);
   }
   under_test.list();
   EXPECT_GT(under_test.listing().rendered_bytes(), kBound / 10 * 9);
