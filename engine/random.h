@@ -33,11 +33,9 @@ class SampleGenerator {
 
   // A number below `bound`, by multiplication (Lemire, 2019) without the rejection step: the bias
   // is below `bound` / 2^64. REQUIRES: bound > 0.
-  std::uint64_t below(std::uint64_t bound) { return below(bound, next()); }
-  // The same from a number that `next` gave, whose bound was not known yet.
-  static std::uint64_t below(std::uint64_t bound, std::uint64_t drawn) {
+  std::uint64_t below(std::uint64_t bound) {
     __extension__ using Wide = unsigned __int128;
-    return static_cast<std::uint64_t>((Wide{drawn} * bound) >> 64);
+    return static_cast<std::uint64_t>((Wide{next()} * bound) >> 64);
   }
 
  private:

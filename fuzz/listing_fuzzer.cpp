@@ -127,6 +127,9 @@ class Comparison {
   void append(std::size_t a, std::size_t b, std::size_t peers_max) {
     const std::size_t first = std::min(a, b);
     const std::size_t last = std::max(a, b);
+    // Reading brings those who came last to their places.
+    engine::OutputBuffer out;
+    const std::size_t listed = listing_.append(first, last, peers_max, now_, out);
     std::vector<const ClientEntry*> places(listed_.size());
     for (const EntryNumber number : listed_) {
       const ClientEntry& entry = pool_[number];
@@ -141,8 +144,6 @@ class Comparison {
       expected += text_of(*places[place]);
       ++peers;
     }
-    engine::OutputBuffer out;
-    const std::size_t listed = listing_.append(first, last, peers_max, now_, out);
     if (listed != peers) fuzz::broken("another number of peers");
     if (out.view() != expected) fuzz::broken("listed: " + std::string(out.view()));
     // One chunk there is always room for; a pointer a chunk of a block comes on top.

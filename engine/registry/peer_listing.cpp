@@ -27,7 +27,6 @@ PeerListing::PeerListing(EntryPool& pool, SampleGenerator generator, std::size_t
     : pool_(pool),
       memory_(memory),
       generator_(generator),
-      draws_{generator_.next(), generator_.next()},
       order_(memory),
       rendered_slots_max_(
           std::max<std::size_t>(1, rendered_bytes_max / (sizeof(RenderedChunk) + sizeof(Rest)))) {}
@@ -51,17 +50,31 @@ std::size_t PeerListing::grow() {
 }
 
 void PeerListing::insert(EntryNumber number) {
-  const std::size_t last = grow();
-  const std::size_t place = SampleGenerator::below(size_, std::exchange(draws_[0], draws_[1]));
-  draws_[1] = generator_.next();
-  if (place != last) put(last, at(place));
-  put(place, number);
+  add_unshuffled(number);
+  if (size_ - shuffled_ >= kSwapsTogether) shuffle_tail();
+}
 
-  // Two waits for memory, one after the other, if the next insertions had to begin with them.
-  if (size_ + 2 > order_.size() * kBlockPeers) return;
-  __builtin_prefetch(&at(SampleGenerator::below(size_ + 2, draws_[1])), 1);
-  const std::size_t next_place = SampleGenerator::below(size_ + 1, draws_[0]);
-  if (next_place < size_) __builtin_prefetch(&pool_[at(next_place)], 1);
+void PeerListing::shuffle_tail() {
+  while (shuffled_ < size_) {
+    const std::size_t first = shuffled_;
+    const std::size_t last = std::min(size_, first + kSwapsTogether);
+    std::array<std::size_t, kSwapsTogether> places;
+    for (std::size_t i = first; i < last; ++i) {
+      places[i - first] = generator_.below(i + 1);
+      __builtin_prefetch(&at(places[i - first]), 1);
+    }
+    for (std::size_t i = first; i < last; ++i) {
+      __builtin_prefetch(&pool_[at(places[i - first])], 1);
+    }
+    for (std::size_t i = first; i < last; ++i) {
+      const std::size_t place = places[i - first];
+      if (place == i) continue;
+      const EntryNumber number = at(i);
+      put(i, at(place));
+      put(place, number);
+    }
+    shuffled_ = last;
+  }
 }
 
 void PeerListing::add_unshuffled(EntryNumber number) { put(grow(), number); }
@@ -75,6 +88,7 @@ void PeerListing::shuffle() {
     if (position + kAhead < size_) __builtin_prefetch(&pool_[at(position + kAhead)], 1);
     put(position, at(position));
   }
+  shuffled_ = size_;
 }
 
 void PeerListing::remove(EntryNumber number) {
@@ -84,6 +98,7 @@ void PeerListing::remove(EntryNumber number) {
   const std::size_t last = --size_;
   invalidate(last);
   if (place != last) put(place, at(last));
+  shuffled_ = std::min(shuffled_, size_);
 }
 
 void PeerListing::changed(const ClientEntry& entry) { invalidate(entry.list_position); }
@@ -100,6 +115,7 @@ std::size_t PeerListing::append(std::size_t first, std::size_t last, std::size_t
                                 Instant now, OutputBuffer& out) {
   ROLLCALL_ASSERT(first <= last);
   ROLLCALL_ASSERT(last <= size_);
+  shuffle_tail();
   std::size_t listed = 0;
   while (first < last && listed < peers_max) {
     const RenderedChunk& chunk = rendered(first / kChunkPeers, now);
@@ -203,6 +219,7 @@ std::size_t PeerListing::rendered_bytes() const {
 }
 
 void PeerListing::check_invariants() const {
+  ROLLCALL_ASSERT(shuffled_ <= size_);
   for (std::size_t position = 0; position < size_; ++position) {
     const ClientEntry& entry = pool_[at(position)];
     ROLLCALL_ASSERT(entry.state == EntryState::kActive);

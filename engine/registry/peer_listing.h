@@ -19,13 +19,14 @@ namespace rollcall::engine {
 
 // The active entries in random order, ready to be written out.
 //
-//   positions   0 1 2 3 …                                   size_
+//   positions   0 1 2 3 …                          shuffled_  size_
 //   order_    [ e e e e e e e e | e e e e e e e e | e e e   ]      entry numbers
 //   rendered_   'addr', 'addr',…  (not rendered)    …               text, a chunk at a time
 //
-// The order is a uniformly random one at any time: an insertion swaps with a random place (Fisher
+// Whoever reads finds a uniformly random order: each insertion swaps with a random place (Fisher
 // and Yates' shuffle, done as it grows), a removal moves the last entry into the gap. So any run of
-// positions is a fair sample.
+// positions is a fair sample. Insertions wait in a tail, in no particular order, until some have
+// come or somebody reads, and then swap together, so that their waits for memory overlap.
 //
 // A list is mostly a copy of ready text. Each rendered chunk knows a lower bound of the deadlines
 // in it; once that has come the chunk is rendered again without those whose deadline has passed, so
@@ -44,8 +45,9 @@ class PeerListing {
 
   // Adds an entry and sets its `list_position`. REQUIRES: it is not in the listing.
   void insert(EntryNumber number);
-  // As `insert`, but at the end: for many at a time, before anything is read. `shuffle` then makes
-  // the order a random one, with fewer waits for memory than as many insertions have.
+  // As `insert`, for many at a time: they all wait. `shuffle` then makes the order a random one,
+  // with fewer waits for memory than as many insertions have; or else the first who reads pays for
+  // all.
   void add_unshuffled(EntryNumber number);
   void shuffle();
   // REQUIRES: the entry is in the listing.
@@ -74,6 +76,7 @@ class PeerListing {
   static constexpr std::size_t kBlockPeers = 4096;
   // What a list needs next is asked for so many chunks before.
   static constexpr std::size_t kChunksAhead = 2;
+  static constexpr std::size_t kSwapsTogether = 16;
   // What the text of a chunk takes at most where all hosts are IPv4, and what it may take beyond.
   static constexpr std::size_t kTextBytes =
       kChunkPeers * std::string_view("'255.255.255.255:65535', ").size();
@@ -104,6 +107,8 @@ class PeerListing {
   }
   // Makes room at the end, which is returned.
   std::size_t grow();
+  // Brings the tail into random order with the rest.
+  void shuffle_tail();
   void put(std::size_t position, EntryNumber number);
   void invalidate(std::size_t position);
   const RenderedChunk& rendered(std::size_t chunk, Instant now);
@@ -119,10 +124,9 @@ class PeerListing {
   EntryPool& pool_;
   std::pmr::memory_resource& memory_;
   SampleGenerator generator_;
-  // What will decide where the next two insertions go.
-  std::array<std::uint64_t, 2> draws_;
   Blocks<Block> order_;
   std::size_t size_ = 0;
+  std::size_t shuffled_ = 0;  // the positions before are in random order, the tail is not yet
   // Whether a chunk's text, if it is in the cache, is that of its entries. A bit each, so that a
   // change costs no wait for memory.
   std::vector<bool> is_current_;

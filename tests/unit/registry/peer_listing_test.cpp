@@ -238,7 +238,9 @@ TEST(PeerListing, ForgetsWhoIsRemovedAtEverySize) {
 
 TEST(PeerListing, NeverShowsATextThatIsOutOfDate) {
   // One chunk's text fits into the smaller cache, so that chunks drive each other out.
-  for (const std::size_t rendered_bytes_max : {std::size_t{0}, std::size_t{5000}, kAll}) {
+  // Read seldom, whole groups of entries wait to be swapped, and some leave or move meanwhile.
+  for (const auto& [rendered_bytes_max, steps_a_list] :
+       {std::pair{std::size_t{0}, 1}, {std::size_t{5000}, 1}, {kAll, 1}, {kAll, 50}}) {
     SampleGenerator generator(4);
     ListingUnderTest under_test(3, rendered_bytes_max);
     Instant now = kNow;
@@ -261,6 +263,8 @@ TEST(PeerListing, NeverShowsATextThatIsOutOfDate) {
           break;
       }
       now += Duration(generator.below(20));
+      under_test.listing().check_invariants();
+      if (step % steps_a_list != 0) continue;
       std::vector<std::uint16_t> expected;
       for (const auto& [other, number] : under_test.numbers()) {
         if (under_test.entry(other).deadline > now) expected.push_back(other);
@@ -390,8 +394,11 @@ void expect_every_place_equally_likely(std::size_t size, Build build) {
 }
 
 TEST(PeerListing, PutsEverybodyAtEveryPlaceEquallyOften) {
-  expect_every_place_equally_likely(12,
-                                    [](ListingUnderTest& under_test) { under_test.add_up_to(12); });
+  // The second fills groups that swap together, and begins another.
+  for (const std::size_t size : {12u, 40u}) {
+    expect_every_place_equally_likely(
+        size, [size](ListingUnderTest& under_test) { under_test.add_up_to(size); });
+  }
 }
 
 TEST(PeerListing, IsFairOnceItWasShuffled) {
@@ -403,6 +410,12 @@ TEST(PeerListing, IsFairOnceItWasShuffled) {
   });
 }
 
+TEST(PeerListing, IsFairToWhoReadsItUnshuffled) {
+  expect_every_place_equally_likely(40, [](ListingUnderTest& under_test) {
+    for (std::uint16_t port = 1; port <= 40; ++port) under_test.add_unshuffled(port);
+  });
+}
+
 TEST(PeerListing, StaysFairWhenPeersLeave) {
   expect_every_place_equally_likely(12, [](ListingUnderTest& under_test) {
     under_test.add_up_to(20);
@@ -410,10 +423,22 @@ TEST(PeerListing, StaysFairWhenPeersLeave) {
   });
 }
 
+TEST(PeerListing, StaysFairWhenPeersComeAndLeaveUnseen) {
+  expect_every_place_equally_likely(12, [](ListingUnderTest& under_test) {
+    under_test.add_up_to(9);
+    ASSERT_EQ(under_test.list().size(), 9u);
+    for (std::uint16_t port = 10; port <= 17; ++port) under_test.add(port);
+    for (const std::uint16_t port : std::to_array<std::uint16_t>({2, 12, 17, 5, 10})) {
+      under_test.remove(port);
+    }
+  });
+}
+
 TEST(PeerListing, StaysFairWhenPeersComeBack) {
   expect_every_place_equally_likely(12, [](ListingUnderTest& under_test) {
     under_test.add_up_to(12);
     for (int round = 0; round < 3; ++round) {
+      ASSERT_EQ(under_test.list().size(), 12u);
       under_test.remove(1);
       under_test.remove(12);
       under_test.remove(5);
