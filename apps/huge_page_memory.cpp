@@ -46,6 +46,10 @@ void populate(std::span<std::byte> region) {
   }
 }
 
+bool fits_in_region(std::size_t bytes, std::size_t alignment) {
+  return bytes <= kRegionBytes && alignment <= kRegionBytes;
+}
+
 bool is_less(std::span<std::byte> a, std::span<std::byte> b) { return a.size() < b.size(); }
 
 }  // namespace
@@ -67,7 +71,9 @@ void HugePageMemory::wait_until_ready() {
 }
 
 void* HugePageMemory::do_allocate(std::size_t bytes, std::size_t alignment) {
-  if (bytes > kRegionBytes || alignment > kRegionBytes) throw std::bad_alloc();
+  if (!fits_in_region(bytes, alignment)) {
+    return std::pmr::new_delete_resource()->allocate(bytes, alignment);
+  }
   const std::lock_guard lock(mutex_);
   void* block = cut(bytes, alignment);
   if (block == nullptr) {
@@ -77,6 +83,11 @@ void* HugePageMemory::do_allocate(std::size_t bytes, std::size_t alignment) {
   const std::size_t most_left = std::ranges::max_element(rests_, is_less)->size();
   if (most_left < kRegionBytes / 2 && prepared_.empty() && !is_wanted_) want_region();
   return block;
+}
+
+void HugePageMemory::do_deallocate(void* block, std::size_t bytes, std::size_t alignment) {
+  if (fits_in_region(bytes, alignment)) return;
+  std::pmr::new_delete_resource()->deallocate(block, bytes, alignment);
 }
 
 void* HugePageMemory::cut(std::size_t bytes, std::size_t alignment) {

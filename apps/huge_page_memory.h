@@ -12,7 +12,8 @@
 namespace rollcall::apps {
 
 // Memory for a long list: in huge pages, where an access waits less for its address to be
-// translated. Blocks are cut from regions, and given back all at once in the end.
+// translated. Blocks are cut from regions, and given back all at once in the end. One that is
+// larger than a region, or aligned to more, comes from `new` and goes back there.
 //
 // A region takes the system 0.2 ms and more, so a thread makes the next one ready once less than
 // half is left of the last. The first has ordinary pages, so that a list that fits in there takes
@@ -31,10 +32,9 @@ class HugePageMemory final : public std::pmr::memory_resource {
  private:
   using Region = std::span<std::byte>;
 
-  // Throws std::bad_alloc if the system has no memory, or the block or its alignment is larger than
-  // a region.
+  // Throws std::bad_alloc if the system has no memory.
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
-  void do_deallocate(void*, std::size_t, std::size_t) override {}
+  void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override;
   bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 
   // Null if there is no room for it.

@@ -8,11 +8,12 @@
 
 namespace rollcall::engine {
 
-// A vector of blocks, large ones, that never move and go all at once. They are default-initialised.
+// A vector of blocks, large ones, that never move and go all at once. They are default-initialised;
+// they and the list of them are in the memory that it is given.
 template <typename Block>
 class Blocks {
  public:
-  explicit Blocks(std::pmr::memory_resource& memory) : memory_(memory) {}
+  explicit Blocks(std::pmr::memory_resource& memory) : memory_(memory), blocks_(&memory) {}
   Blocks(const Blocks&) = delete;
   Blocks& operator=(const Blocks&) = delete;
   ~Blocks() {
@@ -39,7 +40,7 @@ class Blocks {
 
  private:
   std::pmr::memory_resource& memory_;
-  std::vector<Block*> blocks_;
+  std::pmr::vector<Block*> blocks_;
 };
 
 }  // namespace rollcall::engine

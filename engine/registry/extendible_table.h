@@ -48,10 +48,10 @@ class ExtendibleTable {
   // Directory bits and home bits must not overlap, or the slots of a deep segment would crowd.
   static constexpr unsigned kDepthMax = 32 - std::countr_zero(kSegmentSlots);
 
-  // The segments are in `memory`.
+  // The segments and the directory are in `memory`.
   explicit ExtendibleTable(HashOf hash_of = HashOf(),
                            std::pmr::memory_resource& memory = *std::pmr::new_delete_resource())
-      : hash_of_(hash_of), segments_(memory) {}
+      : hash_of_(hash_of), segments_(memory), directory_({&empty_segment_}, &memory) {}
 
   std::size_t size() const { return size_; }
 
@@ -246,7 +246,7 @@ class ExtendibleTable {
   }
 
   void double_directory() {
-    std::vector<Segment*> doubled(directory_.size() * 2);
+    std::pmr::vector<Segment*> doubled(directory_.size() * 2, directory_.get_allocator());
     for (std::size_t i = 0; i < doubled.size(); ++i) doubled[i] = directory_[i / 2];
     directory_ = std::move(doubled);
     ++depth_;
@@ -257,7 +257,7 @@ class ExtendibleTable {
 
   [[no_unique_address]] HashOf hash_of_;
   Blocks<Segment> segments_;
-  std::vector<Segment*> directory_{&empty_segment_};
+  std::pmr::vector<Segment*> directory_;
   unsigned depth_ = 0;
   std::size_t size_ = 0;
 };
