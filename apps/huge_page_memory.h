@@ -12,8 +12,9 @@
 namespace rollcall::apps {
 
 // Memory for a long list: in huge pages, where an access waits less for its address to be
-// translated. Blocks are cut from regions, and given back all at once in the end. One that is
-// larger than a region, or aligned to more, comes from `new` and goes back there.
+// translated. Blocks are cut from regions, and given back all at once in the end; none is used
+// again before. One that is larger than a region, or aligned to more, comes from `new` and goes
+// back there.
 //
 // A region takes the system 0.2 ms and more, so a thread makes the next one ready once less than
 // half is left of the last. The first has ordinary pages, so that a list that fits in there takes

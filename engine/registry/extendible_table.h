@@ -226,8 +226,8 @@ class ExtendibleTable {
     Segment& low = segment_of(hash);
     if (low.depth == kDepthMax) return false;
     if (low.depth == depth_) double_directory();
+    Segment& high = *new_segment(low.depth + 1);
     ++low.depth;
-    Segment& high = *new_segment(low.depth);
 
     // The directory's run of places that pointed to `low`: its upper half now points to `high`.
     const std::size_t run = directory_.size() >> (low.depth - 1);

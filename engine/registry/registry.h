@@ -50,8 +50,8 @@ class Registry {
  public:
   // Draws its hash keys and the seeds of its listings from `random`, and later its cookies. Keeps
   // its large structures in `memory`: in blocks of 64 KiB at most that are given back only in the
-  // end, and in lists and directories of these, which double and are given back then. REQUIRES:
-  // `memory` is safe to use from several threads and outlives the registry.
+  // end, and in lists and directories of these, of which the old one is given back when it doubles.
+  // REQUIRES: `memory` is safe to use from several threads and outlives the registry.
   Registry(const RegistryOptions& options, RandomSource& random,
            std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 

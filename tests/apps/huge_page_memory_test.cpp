@@ -1,5 +1,6 @@
 #include "apps/huge_page_memory.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -18,8 +19,12 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/allocation_counter.h"
+
 namespace rollcall::apps {
 namespace {
+
+using testing::ContainsRegex;
 
 constexpr std::size_t kRegionBytes = HugePageMemory::kRegionBytes;
 constexpr std::size_t kBlockBytes = std::size_t{64} << 10;
@@ -79,8 +84,12 @@ TEST(HugePageMemory, BlocksDoNotOverlapAndKeepWhatIsWrittenThere) {
 
 TEST(HugePageMemory, ABlockMayBeAsLargeAsARegion) {
   HugePageMemory memory;
-  EXPECT_EQ(address_of(memory.allocate(kRegionBytes, kRegionBytes)) % kRegionBytes, 0u);
-  EXPECT_EQ(address_of(memory.allocate(kRegionBytes, 1)) % kRegionBytes, 0u);
+  for (const std::size_t alignment : {kRegionBytes, std::size_t{1}}) {
+    const std::uintptr_t region = address_of(memory.allocate(kRegionBytes, alignment));
+    EXPECT_EQ(region % kRegionBytes, 0u);
+    // Only the memory's own mappings have it said how large their pages are to be.
+    EXPECT_THAT(flags_of(region), ContainsRegex(" (hg|nh) "));
+  }
 }
 
 TEST(HugePageMemory, ALargerBlockIsInNoRegionAndGivenBackAtOnce) {
@@ -89,14 +98,15 @@ TEST(HugePageMemory, ALargerBlockIsInNoRegionAndGivenBackAtOnce) {
     std::size_t alignment;
   };
   HugePageMemory memory;
-  const auto first = static_cast<std::byte*>(memory.allocate(1, 1));
+  auto* const first = static_cast<unsigned char*>(memory.allocate(1, 1));
+  const tests::AllocationCounter allocations;
   for (const Size size : {Size{kRegionBytes + 1, 1}, Size{1, 2 * kRegionBytes}}) {
     auto* const block = static_cast<unsigned char*>(memory.allocate(size.bytes, size.alignment));
     EXPECT_EQ(address_of(block) % size.alignment, 0u);
     std::memset(block, 1, size.bytes);
-    // A sanitizer tells if it were not given back, or twice.
     memory.deallocate(block, size.bytes, size.alignment);
   }
+  EXPECT_EQ(allocations.held(), 0u);
   // The region is as it was.
   EXPECT_EQ(memory.allocate(1, 1), first + 1);
 }

@@ -7,6 +7,8 @@
 #include <memory_resource>
 #include <vector>
 
+#include "tests/support/counted_memory.h"
+
 namespace rollcall::engine {
 namespace {
 
@@ -32,11 +34,13 @@ TEST(Blocks, StayWhereTheyAre) {
 }
 
 TEST(Blocks, CountWhatTheyAndTheirListTake) {
-  Blocks<Block> blocks(*std::pmr::new_delete_resource());
+  tests::CountedMemory memory;
+  Blocks<Block> blocks(memory);
   EXPECT_EQ(blocks.bytes(), 0u);
   for (std::size_t size = 1; size <= 100; ++size) {
     blocks.add();
     EXPECT_EQ(blocks.bytes(), size * sizeof(Block) + blocks.pointer_bytes());
+    EXPECT_EQ(memory.bytes(), blocks.bytes());
     EXPECT_GE(blocks.pointer_bytes(), size * sizeof(Block*));
     EXPECT_LE(blocks.pointer_bytes(), 2 * size * sizeof(Block*));
   }

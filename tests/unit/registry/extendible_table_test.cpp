@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "engine/random.h"
+#include "tests/support/allocation_counter.h"
+#include "tests/support/counted_memory.h"
 
 namespace rollcall::engine {
 namespace {
@@ -247,6 +249,21 @@ TYPED_TEST(ExtendibleTableTest, GrowsBySegmentsAndNeverByMore) {
   }
   table.check_invariants();
   EXPECT_LT(table.bytes(), 100'000 * sizeof(TypeParam) * 2.6);
+}
+
+TYPED_TEST(ExtendibleTableTest, IsAllInTheMemoryItIsGiven) {
+  tests::CountedMemory memory;
+  {
+    const tests::AllocationCounter all;
+    TableOf<TypeParam> table(HashOfTestSlot(), memory);
+    SampleGenerator generator(5);
+    for (std::uint32_t i = 1; i <= 100'000; ++i) {
+      table.insert(slot_of<TypeParam>(static_cast<std::uint32_t>(generator.next()), i));
+    }
+    EXPECT_EQ(memory.bytes(), table.bytes());
+    EXPECT_LE(all.count(), memory.allocations());
+  }
+  EXPECT_EQ(memory.bytes(), 0u);
 }
 
 }  // namespace
