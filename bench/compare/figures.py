@@ -1,7 +1,7 @@
 """Draws what was measured, with gnuplot.
 
-A figure is a table of numbers, a line of it for each place on the x axis and a column for each curve,
-and a gnuplot script of its name in this directory that says what its axes are.
+A figure is a table of numbers, a line of it for each place on the x axis and a column for each curve;
+figure.gnuplot knows by its name what its axes are.
 """
 
 import os
